@@ -1,0 +1,3 @@
+"""Calotype: latent diffusion, whole."""
+
+__version__ = "0.1.0"
