@@ -25,14 +25,17 @@ class Example:
 class Batch:
     """Examples side by side.
 
-    pictures: (B, 3, H, W) float in [-1, 1].
-    captions: B texts.
     positions: (B,) int64, the place of each sample in the run (samples seen before it); with the run's
         seed it determines every random draw made for the sample.
-    weights: (B, H, W) or None.
+    captions: B texts.
+    pictures: (B, 3, H, W) float in [-1, 1], unless the pictures were encoded beforehand.
+    weights: (B, H, W) positive, or None.
+    moments: (B, 2 C, h, w), mean and standard deviation of the raw latents of pictures that were
+        encoded beforehand.
     """
 
-    pictures: Tensor
-    captions: tuple[str, ...]
     positions: Tensor
+    captions: tuple[str, ...]
+    pictures: Tensor | None = None
     weights: Tensor | None = None
+    moments: Tensor | None = None

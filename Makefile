@@ -1,0 +1,39 @@
+# Everything runs in a virtual environment of its own: `make demo` on a fresh machine needs Python 3.11 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+PROMPT ?= a small red cube to the left of a large blue sphere on a wooden floor
+
+.PHONY: setup demo check format test bench clean
+
+setup: .venv/installed
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/dev-installed: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@
+
+demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
+	$(BIN)/calotype generate "$(PROMPT)" --images 4 --grid
+
+check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/structure tests/laws -m "not slow" -n 2
+
+format: .venv/dev-installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: .venv/dev-installed  ## every test
+	$(BIN)/pytest -n 2
+
+bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
+	$(BIN)/python benchmarks/generate.py
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,39 @@
+"""The bottleneck: a normal distribution over latents, one a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """q(latent | picture): independent normals with ``mean`` and ``logvar``, each (B, C, h, w)."""
+
+    mean: Tensor
+    logvar: Tensor
+
+    @staticmethod
+    def from_moments(moments: Tensor) -> Posterior:
+        """Halves of (B, 2C, h, w); the log-variance is held in [-30, 20] so that exp is finite."""
+        mean, logvar = moments.chunk(2, dim=1)
+        return Posterior(mean, logvar.clamp(-30.0, 20.0))
+
+    @property
+    def std(self) -> Tensor:
+        """The standard deviation, (B, C, h, w)."""
+        return torch.exp(0.5 * self.logvar)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """mean + std * noise, for standard normal ``noise`` of the same shape."""
+        return self.mean + self.std * noise
+
+    def kl(self) -> Tensor:
+        """KL(q || N(0, 1)) in nats, summed over each latent: (B,).
+
+        Kingma and Welling 2014, appendix B.
+        """
+        terms = self.mean.square() + self.logvar.exp() - 1.0 - self.logvar
+        return 0.5 * terms.sum(dim=(1, 2, 3))

@@ -1,0 +1,59 @@
+"""The decoder: a latent back to its picture."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from calotype.autoencoder.config import AutoencoderConfig
+from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
+from calotype.layers import GroupNormSiLU, ResnetBlock, Upsample
+
+
+class UpBlock(nn.Module):
+    """One level up: ``layers`` residual blocks, then twice the size unless it is the last."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, layers: int, groups: int, upsample: bool
+    ) -> None:
+        super().__init__()
+        widths = [in_channels] + [out_channels] * layers
+        self.resnets = nn.ModuleList(
+            ResnetBlock(before, after, groups=groups, eps=NORM_EPS)
+            for before, after in pairwise(widths)
+        )
+        self.upsamplers = nn.ModuleList([Upsample(out_channels)] if upsample else [])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (*self.resnets, *self.upsamplers):
+            x = layer(x)
+        return x
+
+
+class Decoder(nn.Module):
+    """Latents (B, latent_channels, h, w) -> pictures (B, 3, h * factor, w * factor)."""
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        widths, groups = config.block_out_channels[::-1], config.norm_num_groups
+        self.conv_in = nn.Conv2d(config.latent_channels, widths[0], 3, padding=1)
+        self.mid_block = MiddleBlock(widths[0], groups, config.mid_block_add_attention)
+        self.up_blocks = nn.ModuleList(
+            UpBlock(
+                widths[max(level - 1, 0)],
+                width,
+                layers=config.layers_per_block + 1,
+                groups=groups,
+                upsample=level < len(widths) - 1,
+            )
+            for level, width in enumerate(widths)
+        )
+        self.conv_norm_out = GroupNormSiLU(groups, widths[-1], NORM_EPS)
+        self.conv_out = nn.Conv2d(widths[-1], config.out_channels, 3, padding=1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = self.mid_block(self.conv_in(latents))
+        for block in self.up_blocks:
+            x = block(x)
+        return self.conv_out(self.conv_norm_out(x))

@@ -1,0 +1,26 @@
+"""Folding the measured mean and scale of the latents into the network's own weights."""
+
+import torch
+from torch import Tensor
+
+from calotype.autoencoder.autoencoder import Autoencoder
+
+
+@torch.no_grad()
+def fold_latents(autoencoder: Autoencoder, mean: Tensor, std: Tensor) -> None:
+    """Change ``quant_conv`` and ``post_quant_conv`` so that latents have mean 0 and deviation 1.
+
+    mean, std: (C,), measured per channel over the data. Reconstructions stay what they were. Other
+    programs know one ``scaling_factor`` and no shift: these latents need neither.
+    """
+    quant, post = autoencoder.quant_conv, autoencoder.post_quant_conv
+    assert quant is not None, "nothing to fold into"
+    assert post is not None, "nothing to fold into"
+    assert quant.bias is not None
+    assert post.bias is not None
+    channels, mean, std = len(mean), mean.to(quant.weight), std.to(quant.weight)
+    quant.weight[:channels] /= std[:, None, None, None]
+    quant.bias[:channels] = (quant.bias[:channels] - mean) / std
+    quant.bias[channels:] -= 2 * std.log()  # the log of the variance
+    post.bias += (post.weight[:, :, 0, 0] * mean).sum(dim=1)
+    post.weight *= std[None, :, None, None]

@@ -1,0 +1,165 @@
+"""One network of a published folder <-> a module: config.json and a safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from calotype.autoencoder import Autoencoder, AutoencoderConfig
+from calotype.checkpoints.aliases import AUTOENCODER, TEXT_ENCODER, Alias, present_name
+from calotype.checkpoints.files import (
+    read_json,
+    read_safetensors,
+    write_folder_atomically,
+    write_json,
+    write_safetensors,
+)
+from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
+from calotype.errors import UserError, nearest
+from calotype.unet import UNet, UNetConfig
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network: its folder inside a model's, its weights' file, config and module.
+
+    published: library and class as model_index.json names them.
+    aliases: older names of its parameters.
+    """
+
+    folder: str
+    file: str
+    config: Any
+    network: Any
+    published: tuple[str, str]
+    aliases: tuple[Alias, ...] = ()
+
+
+UNET = Kind(
+    "unet",
+    "diffusion_pytorch_model.safetensors",
+    UNetConfig,
+    UNet,
+    ("diffusers", "UNet2DConditionModel"),
+)
+AUTOENCODER_KL = Kind(
+    "vae",
+    "diffusion_pytorch_model.safetensors",
+    AutoencoderConfig,
+    Autoencoder,
+    ("diffusers", "AutoencoderKL"),
+    AUTOENCODER,
+)
+CLIP_TEXT = Kind(
+    "text_encoder",
+    "model.safetensors",
+    CLIPTextConfig,
+    CLIPTextEncoder,
+    ("transformers", "CLIPTextModel"),
+    TEXT_ENCODER,
+)
+KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
+
+
+def load_component(
+    kind: Kind,
+    folder: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> nn.Module:
+    """The network in a folder with config.json and weights.
+
+    dtype: what it computes in; None for the file's own, but float32 on a CPU, where half
+    precision is slow and rarely what is wanted.
+
+    Raises UserError if a file is missing or broken, or if names and shapes are not exactly those
+    that the config asks for; nothing is in memory by then, since the file is memory-mapped.
+    """
+    config = read_config(kind, folder)
+    with torch.device("meta"):
+        network = kind.network(config)
+    path = _weights(kind, folder)
+    tensors = _under_present_names(read_safetensors(path), kind.aliases, path)
+    _require_fit(tensors, network.state_dict(), path)
+    if dtype is None and torch.device(device).type == "cpu":
+        dtype = torch.float32
+    placed = {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
+    network.load_state_dict(placed, assign=True)
+    return network.eval()
+
+
+def read_config(kind: Kind, folder: Path) -> Any:
+    """The config of a network's folder; raises UserError with the file's name."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; it should hold config.json and {kind.file}")
+    path = folder / "config.json"
+    values = read_json(path)
+    try:
+        return kind.config.from_json(values)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def save_component(network: nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:
+    """Write a network's config.json and weights, both or neither; ``dtype`` None keeps its type."""
+    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
+    with write_folder_atomically(folder) as temporary:
+        write_component(kind, network, temporary, dtype)
+
+
+def write_component(kind: Kind, network: Any, folder: Path, dtype: torch.dtype | None) -> None:
+    """Write the files of a network into a folder that the caller puts in place."""
+    tensors = {name: tensor.to(dtype=dtype) for name, tensor in network.state_dict().items()}
+    write_json(folder / "config.json", network.config.to_json())
+    write_safetensors(folder / kind.file, tensors)
+
+
+def _weights(kind: Kind, folder: Path) -> Path:
+    """The file of the weights, or its half-precision variant where that is all there is."""
+    path = folder / kind.file
+    variant = path.with_suffix(".fp16.safetensors")
+    if path.exists() or variant.exists():
+        return path if path.exists() else variant
+    pickles = sorted(p.name for p in folder.glob("*.bin"))
+    found = f"; found {pickles[0]}, a pickle: convert it to safetensors" if pickles else ""
+    raise UserError(f"{path}: no such file{found}")
+
+
+def _under_present_names(
+    tensors: Mapping[str, Tensor], aliases: Sequence[Alias], path: Path
+) -> dict[str, Tensor]:
+    renamed: dict[str, Tensor] = {}
+    for old, tensor in tensors.items():
+        name = present_name(old, aliases)
+        if name in renamed:
+            raise UserError(f'{path}: holds "{name}" twice, once as "{old}"')
+        if name is not None:
+            renamed[name] = tensor
+    return renamed
+
+
+def _require_fit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
+    """UserError unless both have the same names and shapes."""
+    what = f"{path} does not fit the config.json beside it"
+    if extra := sorted(found.keys() - wanted.keys()):
+        raise UserError(f"{what}: {_named(extra, wanted.keys())} not in the network")
+    if missing := sorted(wanted.keys() - found.keys()):
+        raise UserError(f"{what}: {_named(missing, ())} not in the file")
+    for name, tensor in wanted.items():
+        if tensor.shape != found[name].shape:
+            raise UserError(
+                f'{what}: "{name}" has shape {tuple(found[name].shape)}, '
+                f"the config asks for {tuple(tensor.shape)}"
+            )
+
+
+def _named(names: Sequence[str], others: Iterable[str]) -> str:
+    """The first of some names, how many more there are, and what it resembles."""
+    more = f" and {len(names) - 1} more are" if len(names) > 1 else " is"
+    hint = nearest(names[0], others).removeprefix("; ")
+    return f'"{names[0]}"{f" ({hint})" if hint else ""}{more}'

@@ -1,0 +1,151 @@
+"""Files read and written whole: safetensors, JSON, folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from calotype.errors import UserError
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file by name, memory-mapped: read from the disk when first used.
+
+    Raises UserError with what was expected and found if the file is missing, cut short or of
+    another format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except SafetensorError as error:
+        raise UserError(f"{path}: not whole: {_what_is_wrong(path) or error}") from None
+
+
+def _what_is_wrong(path: Path) -> str:
+    """Why a file is no safetensors file, in terms of its bytes; empty if they add up."""
+    found = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, found))
+    if not header.startswith(b"{"):
+        return "expected a safetensors file, found no JSON header"
+    try:
+        entries = json.loads(header)
+        ends = [e["data_offsets"][1] for name, e in entries.items() if name != "__metadata__"]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        ends = []
+    expected = 8 + length + max(ends, default=0)
+    if expected == found:
+        return ""
+    least = "" if ends else "at least "
+    return f"expected {least}{expected:,} bytes, found {found:,}; copy or download it again"
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors by name to a safetensors file, whole or not at all."""
+    at_rest = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with write_atomically(path) as temporary:
+        try:
+            # Other programs ask the metadata which framework's layout the tensors have.
+            save_file(at_rest, temporary, {"format": "pt", **(metadata or {})})
+        except SafetensorError as error:
+            raise UserError(f"{path}: cannot be written: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; raises UserError if it is missing or no JSON object."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON object, whole or not at all."""
+    text = json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` to write to; it becomes ``path`` when the block is done.
+
+    The bytes are on the disk before the name changes, so a crash leaves the old file or the new
+    one. If the block raises, the old file stays; OSError becomes UserError.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def write_folder_atomically(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder`` to fill; it takes the place of ``folder`` at the end.
+
+    A folder already there is replaced if nothing in it would be lost: each of its entries must
+    also be in the new one; else UserError. If the block raises, the old folder stays.
+    """
+    folder = folder.absolute()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        _put_in_place(temporary, folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(new: Path, folder: Path) -> None:
+    if folder.exists():
+        lost = sorted({p.name for p in folder.iterdir()} - {p.name for p in new.iterdir()})
+        if lost:
+            raise UserError(
+                f"{folder}: already holds {lost[0]}; name a folder that is empty or new"
+            )
+        old = new.with_suffix(".old")
+        os.replace(folder, old)
+        os.replace(new, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(new, folder)
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has what was written to a file or folder."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows opens no folders
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

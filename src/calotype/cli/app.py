@@ -1,0 +1,43 @@
+"""The ``calotype`` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from calotype import __version__
+from calotype.cli.mistakes import in_one_line
+from calotype.errors import UserError
+
+COMMANDS = {
+    "generate": "Make pictures from words.",
+    "scenes": "Draw scenes of the built-in world.",
+    "train": "Train a model as a TOML file says.",
+}
+
+app = App(
+    name="calotype",
+    help="Latent diffusion, whole: from a folder of pictures to a served text-to-image model.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+)
+for name, told in COMMANDS.items():
+    # By import path: a command's module is imported when it is called, and `--help` is quick.
+    app.command(f"calotype.cli.{name}:{name}", name=name, help=told)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, 2 for a user's mistake, 130 if stopped."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, print_error=False, exit_on_error=False)
+    except (CycloptsError, UserError) as error:
+        print(f"calotype: {in_one_line(error, COMMANDS)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("calotype: stopped", file=sys.stderr)
+        return 130
+    return 0

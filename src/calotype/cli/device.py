@@ -1,0 +1,34 @@
+"""Where a model runs and in which numbers, from the words of the command line."""
+
+from __future__ import annotations
+
+import torch
+
+from calotype.cli.options import DtypeName
+from calotype.errors import UserError, nearest
+
+
+def device_named(name: str) -> torch.device:
+    """The device called ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
+
+    ``auto`` is the accelerator if there is one. Raises UserError if there is no such device.
+    """
+    there = _available()
+    if name == "auto":
+        return torch.device(there[-1] if there[-1] == "mps" or len(there) == 1 else "cuda")
+    if name in there:
+        return torch.device(name)
+    found = ", ".join(["auto", *there])
+    raise UserError(f'--device = "{name}": this machine has {found}{nearest(name, there)}')
+
+
+def _available() -> list[str]:
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    numbered = [f"cuda:{index}" for index in range(cuda)]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["cpu", *(["cuda", *numbered] if cuda else []), *mps]
+
+
+def dtype_named(name: DtypeName | None) -> torch.dtype | None:
+    """The floating type of that name; None leaves the choice to the loader."""
+    return None if name is None else getattr(torch, name)

@@ -1,0 +1,54 @@
+"""``calotype generate``."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from calotype.cli.options import DtypeName, from_options, with_options
+from calotype.generate.request import TextToImage
+
+
+@with_options(TextToImage, leave_out=["job", "prompt"])
+def generate(
+    prompt: str,
+    /,
+    *prompts: str,
+    given: dict[str, Any],
+    model: str = "scenes",
+    out: Path = Path("pictures"),
+    grid: bool = False,
+    batch_size: int | None = None,
+    device: str = "auto",
+    dtype: DtypeName | None = None,
+) -> None:
+    """Make pictures from words: PNG files that hold their own request.
+
+    Prints their paths. Picture k of a request with seed S has seed S + k; without ``--seed`` the
+    seed is drawn at random, and stands in the file's name.
+
+    Parameters
+    ----------
+    prompt: str
+        What the picture shows, in quotes.
+    prompts: str
+        Further prompts.
+    model: str
+        A packaged model's name, or a folder in the diffusers layout.
+    out: Path
+        Folder for the pictures, NNNNN-SEED.png; nothing in it is overwritten.
+    grid: bool
+        Also write all pictures on one contact sheet.
+    batch_size: int
+        Pictures made side by side; by default as many as suits their size.
+    device: str
+        auto, cpu, cuda, cuda:1, mps, ...
+    dtype: str
+        Numbers that the networks compute in; by default as the device does best.
+    """
+    given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
+    request = from_options(TextToImage, {**given, "prompt": (prompt, *prompts)})
+    from calotype.cli.pictures import make  # torch, only once the request is known to be good
+
+    make(request, model, device, dtype, batch_size, out, grid)

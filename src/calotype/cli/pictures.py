@@ -1,0 +1,71 @@
+"""From a request to picture files, with what a person wants to hear on the way."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from calotype.checkpoints import load
+from calotype.cli.device import device_named, dtype_named
+from calotype.cli.folder import check_writable, save, save_grid
+from calotype.cli.options import DtypeName
+from calotype.cli.progress import watched
+from calotype.errors import UserError
+from calotype.generate.events import Picture
+from calotype.generate.request import TextToImage
+from calotype.generate.run import events
+from calotype.model import LatentDiffusion
+
+
+def make(
+    request: TextToImage,
+    model: str,
+    device: str,
+    dtype: DtypeName | None,
+    batch_size: int | None,
+    out: Path,
+    grid: bool,
+) -> None:
+    """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
+    check_writable(out)  # before the work, not after it
+    loaded = load(model, device=device_named(device), dtype=dtype_named(dtype))
+    if words := _unknown_words(loaded, request.prompts):
+        print(f"note: {model} never saw the words: {', '.join(words)}", file=sys.stderr)
+    began = time.perf_counter()
+    pictures, paths = _run(loaded, request, batch_size, out)
+    seconds = time.perf_counter() - began
+    if grid:
+        columns = request.images if len(request.prompts) > 1 else math.ceil(len(paths) ** 0.5)
+        print(save_grid([picture.image for picture in pictures], columns, paths))
+    count = "1 picture" if len(paths) == 1 else f"{len(paths)} pictures"
+    print(f"{count} in {seconds:.1f} s ({seconds / len(paths):.2f} s each)", file=sys.stderr)
+
+
+def _run(
+    model: LatentDiffusion, request: TextToImage, batch_size: int | None, out: Path
+) -> tuple[list[Picture], list[Path]]:
+    """The pictures and their files; those already made stay if the work is stopped."""
+    pictures: list[Picture] = []
+    paths: list[Path] = []
+    try:
+        for picture in watched(events(model, request, batch_size)):
+            pictures.append(picture)
+            paths.append(save(picture, out))
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "out of memory: take a smaller --batch-size, --width or --height, or --dtype float16"
+        ) from None
+    finally:
+        for path in paths:
+            print(path)
+    return pictures, paths
+
+
+def _unknown_words(model: LatentDiffusion, prompts: tuple[str, ...]) -> list[str]:
+    """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
+    read = (model.text.tokenizer.unknown_words(prompt) for prompt in prompts)
+    return list(dict.fromkeys(word for words in read for word in words))

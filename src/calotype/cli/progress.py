@@ -1,0 +1,74 @@
+"""Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from calotype.generate import events
+
+if TYPE_CHECKING:
+    from calotype import training
+
+SECONDS_BETWEEN_LINES = 30
+
+
+class Shown:
+    """A context in which ``tell`` shows how far something is."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
+        console = Console(stderr=True)
+        self._plain = not console.is_terminal
+        self._bar = Progress(
+            *columns, TimeRemainingColumn(), console=console, redirect_stdout=False, transient=True
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._line_at = time.monotonic()
+
+    def __enter__(self) -> Shown:
+        if not self._plain:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if not self._plain:
+            self._bar.stop()
+
+    def tell(self, what: str, done: int, total: int, told: str = "") -> None:
+        """Show that ``done`` of ``total`` is done, and ``told`` beside it."""
+        counted = f"{done:,} of {total:,}  {told}".rstrip()
+        if self._plain:
+            if time.monotonic() - self._line_at > SECONDS_BETWEEN_LINES:
+                self._line_at = time.monotonic()
+                print(f"{what}: {counted}", file=sys.stderr)
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._bar.add_task(what, total=total, told=counted)
+        self._bar.update(self._tasks[what], completed=done, total=total, told=counted)
+
+
+def watched(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
+    """The pictures among the events of a job, its progress shown."""
+    with Shown() as shown:
+        for event in happening:
+            if isinstance(event, events.Progress):
+                shown.tell("steps", event.done, event.total)
+            elif isinstance(event, events.Picture):
+                yield event
+
+
+def follow(shown: Shown, run: Iterable[training.Progress]) -> None:
+    """Go through a training, its loss and its speed shown."""
+    first, began = None, time.monotonic()
+    for step in run:
+        if first is None:
+            first, began = step.samples, time.monotonic()
+        rate = (step.samples - first) / max(time.monotonic() - began, 1e-3)
+        told = f"loss {step.metrics['loss']:.4f}  {rate:.1f} pictures/s"
+        shown.tell("training", step.samples, step.total, told)

@@ -1,0 +1,87 @@
+"""``calotype train``."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+
+from calotype.errors import UserError
+from calotype.settings import explain, read_settings
+
+
+def train(
+    recipe: Path | None = None,
+    /,
+    *,
+    changes: Annotated[tuple[str, ...], Parameter(name=["--set", "-s"], show_default=False)] = (),
+    resume: bool = False,
+    out: Path | None = None,
+    keys: bool = False,
+) -> None:
+    """Train a model as a TOML file says.
+
+    Ctrl-C saves a checkpoint and ends; with ``--resume`` the run goes on from it, bit for bit.
+
+    Parameters
+    ----------
+    recipe: Path
+        The run's settings, a TOML file.
+    changes: tuple[str, ...]
+        Change one setting, as key.path=value; may be given again.
+    resume: bool
+        Go on from the newest checkpoint of the run.
+    out: Path
+        Folder of the run, instead of the file's.
+    keys: bool
+        List every setting with its meaning, and end.
+    """
+    from calotype.training.settings import TrainSettings
+
+    if keys:
+        _print_keys(TrainSettings)
+        return
+    if recipe is None:
+        raise UserError("the run's TOML file is missing; see calotype train --help")
+    moved = () if out is None else (f"out={json.dumps(str(out))}",)
+    settings = read_settings(TrainSettings, recipe, (*changes, *moved))
+    from calotype.cli.progress import Shown, follow
+    from calotype.training import train as run
+
+    with Shown() as shown, stop_at_interrupt() as stopped:
+        follow(shown, run(settings, resume, report=shown.tell, should_stop=lambda: bool(stopped)))
+    if stopped:
+        print(f"saved; to go on: calotype train {recipe} --resume", file=sys.stderr)
+        raise KeyboardInterrupt
+    print(settings.out / "model")
+
+
+@contextmanager
+def stop_at_interrupt() -> Iterator[list[int]]:
+    """A list that the first Ctrl-C fills, so that a run can end in order; a second is the usual."""
+    stopped: list[int] = []
+
+    def first(number: int, frame: object) -> None:
+        stopped.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _print_keys(schema: Any) -> None:
+    table = Table("key", "allowed", "default", "meaning", box=None, pad_edge=False)
+    for key in explain(schema):
+        table.add_row(key.name, key.allowed, key.default, key.meaning)
+    Console().print(table, markup=False)

@@ -1,0 +1,184 @@
+"""The tables of a tokenizer, and the files that they are published in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import AddedToken
+
+from calotype.errors import UserError
+
+FILES = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.json",
+    "added_tokens.json",
+)
+DEFAULTS = {
+    "bos_token": "<|startoftext|>",
+    "eos_token": "<|endoftext|>",
+    "unk_token": "<|endoftext|>",
+    "pad_token": "<|endoftext|>",
+}
+# How an added token is found in a text: with the space before or after it, only as a whole word,
+# after lower-casing.
+SWITCHES = ("lstrip", "rstrip", "single_word", "normalized")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Tokens, merges in the order in which they apply, special tokens, and the longest text.
+
+    special: the tokens for bos_token, eos_token, unk_token and pad_token.
+    max_length: in tokens, with start and end.
+    known_words: for a vocabulary learned here, the words of the captions it was learned from.
+    """
+
+    ids: Mapping[str, int]
+    merges: tuple[tuple[str, str], ...]
+    special: Mapping[str, AddedToken]
+    max_length: int
+    known_words: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        for token, id in self.ids.items():
+            if not isinstance(id, int):
+                raise UserError(f'token "{token}": its id is {id!r}, not a whole number')
+        for left, right in self.merges:
+            if lost := {left, right, left + right} - self.ids.keys():
+                raise UserError(
+                    f'merge "{left} {right}" needs token "{lost.pop()}", not in vocabulary'
+                )
+        for role, token in self.special.items():
+            if str(token) not in self.ids:
+                raise UserError(f'{role} "{token}" is not in the vocabulary')
+
+    @staticmethod
+    def from_files(files: Mapping[str, str]) -> Vocabulary:
+        """The vocabulary in the texts of a published folder's files, by file name.
+
+        Reads vocab.json and merges.txt, or tokenizer.json where transformers wrote only that.
+        Raises UserError, without the folder's name, for what is missing or unsupported.
+        """
+        config = _json(files, "tokenizer_config.json")
+        if "tokenizer.json" in files:
+            ids, merges, added = _unified(_json(files, "tokenizer.json"))
+        else:
+            ids, merges, added = _json(files, "vocab.json"), _merges(files), {}
+        if "added_tokens_decoder" in config:
+            added = {token["content"]: token for token in config["added_tokens_decoder"].values()}
+        elif "special_tokens_map.json" in files:
+            config |= _json(files, "special_tokens_map.json")
+        _refuse_unsupported(config, {*added, *_json(files, "added_tokens.json", "{}")})
+        special = {role: _special(config.get(role, DEFAULTS[role]), added) for role in DEFAULTS}
+        known = config.get("known_words")
+        return Vocabulary(
+            ids,
+            merges,
+            special,
+            config["model_max_length"],
+            None if known is None else frozenset(known),
+        )
+
+    def to_files(self) -> dict[str, str]:
+        """The texts of the files that transformers' CLIPTokenizer and ``from_files`` read."""
+        config: dict[str, Any] = {
+            "tokenizer_class": "CLIPTokenizer",
+            "model_max_length": self.max_length,
+            **{role: _described(token) for role, token in self.special.items()},
+        }
+        if self.known_words is not None:
+            config["known_words"] = sorted(self.known_words)
+        merges = [f"{left} {right}\n" for left, right in self.merges]
+        return {
+            "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False) + "\n",
+            "vocab.json": json.dumps(dict(self.ids), ensure_ascii=False) + "\n",
+            "merges.txt": "".join(["#version: 0.2\n", *merges]),
+        }
+
+
+def _json(files: Mapping[str, str], name: str, default: str | None = None) -> dict[str, Any]:
+    text = files.get(name, default)
+    if text is None:
+        raise UserError(
+            f"no {name}; a tokenizer needs tokenizer_config.json, vocab.json, merges.txt"
+        )
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{name} is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{name}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
+def _merges(files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if "merges.txt" not in files:
+        raise UserError("no merges.txt; a tokenizer needs it beside vocab.json")
+    # Not splitlines(): some of the signs that it breaks at are tokens.
+    lines = [line for line in files["merges.txt"].split("\n") if line]
+    return tuple(_pair(line.split(" ")) for line in lines if not line.startswith("#version"))
+
+
+def _unified(
+    file: Mapping[str, Any],
+) -> tuple[dict[str, int], tuple[tuple[str, str], ...], dict[str, Any]]:
+    """Tokens, merges and added tokens of a tokenizer.json."""
+    model = file.get("model", {})
+    if not {"vocab", "merges"} <= model.keys():
+        raise UserError("tokenizer.json: expected a byte-pair model with vocab and merges")
+    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    added = {token["content"]: token for token in file.get("added_tokens", ())}
+    return model["vocab"], tuple(_pair(merge) for merge in merges), added
+
+
+def _pair(parts: list[str]) -> tuple[str, str]:
+    if len(parts) != 2:
+        raise UserError(f'merge "{" ".join(parts)}": expected two tokens with a space between')
+    return parts[0], parts[1]
+
+
+def _special(token: str | Mapping[str, Any], added: Mapping[str, Any]) -> AddedToken:
+    """A special token from its text, or from the record that says how it is found in a text."""
+    plain = {"content": token, "normalized": False}
+    record = added.get(token, plain) if isinstance(token, str) else token
+    switches = {name: bool(record[name]) for name in SWITCHES if name in record}
+    return AddedToken(record["content"], special=True, **switches)
+
+
+def _described(token: AddedToken) -> str | dict[str, Any]:
+    """What ``_special`` reads: the text alone where nothing more is to be said."""
+    switches = {name: getattr(token, name) for name in SWITCHES}
+    if not any(switches.values()):
+        return token.content
+    return {"__type": "AddedToken", "content": token.content, **switches}
+
+
+def _refuse_unsupported(config: Mapping[str, Any], added: Collection[str]) -> None:
+    """UserError for a setting that would give other ids than those that ours are."""
+    for side in ("padding_side", "truncation_side"):
+        if config.get(side, "right") != "right":
+            raise UserError(f'{side} = "{config[side]}" is not supported, only "right"')
+    length = config.get("model_max_length")
+    # transformers writes 1e30 where nobody has said.
+    if not isinstance(length, int) or not 2 <= length < 10**6:
+        raise UserError(
+            f"model_max_length = {length}: give the text encoder's longest text, 77 in CLIP"
+        )
+    for name, value in config.items():
+        # Switches such as add_bos_token end so too.
+        if name.endswith("_token") and name not in DEFAULTS and isinstance(value, str | dict):
+            raise UserError(f"{name} = {value!r} is not supported")
+    ours = {_text(config.get(role, DEFAULTS[role])) for role in DEFAULTS}
+    extra = [*config.get("additional_special_tokens", ()), *config.get("extra_special_tokens", ())]
+    if unknown := {*added, *map(_text, extra)} - ours:
+        raise UserError(f'added token "{min(unknown)}" is not supported')
+
+
+def _text(token: str | Mapping[str, Any]) -> str:
+    return token if isinstance(token, str) else token["content"]

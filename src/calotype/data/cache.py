@@ -1,0 +1,116 @@
+"""CachedSource: a source whose pictures are computed once and then read from memory-mapped files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calotype.data.source import Source
+from calotype.example import Example
+
+CHUNK = 64  # pictures computed at a time
+
+
+class CachedSource:
+    """The pictures of ``source`` as bytes in a file under ``folder``; captions still come from the source.
+
+    Rounding to bytes is what saving as PNG would do, so a cached run sees what a folder of PNGs shows.
+    ``report(done, total)`` is called while the file is made; a half-made file is finished later.
+    """
+
+    def __init__(self, source: Source, folder: Path, report: Callable[[int, int], None]):
+        self.source, self.key = source, source.key
+        first = source.examples([0])[0]
+        self.weighted = first.weight is not None
+        channels = 4 if self.weighted else 3
+        shape = (channels, *first.picture.shape[-2:])
+        self.rows = table(
+            folder, self.key, len(source), shape, "uint8", self._chunks, report
+        )
+
+    def _chunks(self, start: int) -> Iterator[np.ndarray]:
+        for begin in range(start, len(self.source), CHUNK):
+            examples = self.source.examples(range(begin, min(begin + CHUNK, len(self.source))))
+            yield np.stack([_to_bytes(example) for example in examples])
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def examples(self, indices: Sequence[int]) -> list[Example]:
+        captions = self.captions(indices, [0] * len(indices))
+        return [self._example(index, text) for index, text in zip(indices, captions, strict=True)]
+
+    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
+        return self.source.captions(indices, variants)
+
+    def _example(self, index: int, caption: str) -> Example:
+        row = torch.from_numpy(np.array(self.rows[index]))
+        weight = row[3].float() / WEIGHT_UNIT if self.weighted else None
+        return Example(row[:3].float() / 127.5 - 1, caption, weight)
+
+
+WEIGHT_UNIT = 16  # weights are kept as sixteenths in a byte, up to 15.9
+
+
+def _to_bytes(example: Example) -> np.ndarray:
+    rows = ((example.picture + 1) * 127.5).round()
+    if example.weight is not None:
+        rows = torch.cat([rows, (example.weight * WEIGHT_UNIT).round()[None]])
+    return rows.clamp(0, 255).to(torch.uint8).numpy()
+
+
+def table(
+    folder: Path,
+    key: str,
+    count: int,
+    shape: tuple[int, ...],
+    dtype: str,
+    chunks: Callable[[int], Iterator[np.ndarray]],
+    report: Callable[[int, int], None],
+) -> np.memmap:
+    """A memory-mapped (count, *shape) array named by a digest of ``key``, computed where it is not there.
+
+    ``chunks(start)`` yields the rows from ``start`` on. How far the rows go is kept in a JSON file beside
+    them, written after the rows it counts, so that a broken computation goes on where it was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(f"{key} {count} {shape} {dtype}".encode()).hexdigest()[:16]
+    path, note = folder / f"{name}.bin", folder / f"{name}.json"
+    done = json.loads(note.read_text())["rows"] if path.exists() and note.exists() else 0
+    rows = np.memmap(path, dtype, mode="r+" if done else "w+", shape=(count, *shape))
+    if done == count:
+        return rows
+    for chunk in chunks(done):
+        rows[done : done + len(chunk)] = chunk
+        done += len(chunk)
+        rows.flush()
+        note.write_text(json.dumps({"key": key, "rows": done}))
+        report(done, count)
+    return rows
+
+
+def moments_table(
+    encode: Callable[[Tensor], Tensor],
+    source: Source,
+    folder: Path,
+    key: str,
+    report: Callable[[int, int], None],
+) -> np.memmap:
+    """The (count, 2 C, h, w) fp32 means and standard deviations that ``encode`` makes of all pictures."""
+
+    def rows(start: int, stop: int) -> np.ndarray:
+        examples = source.examples(range(start, stop))
+        return encode(torch.stack([example.picture for example in examples])).cpu().numpy()
+
+    def chunks(start: int) -> Iterator[np.ndarray]:
+        for begin in range(start, len(source), CHUNK):
+            yield rows(begin, min(begin + CHUNK, len(source)))
+
+    shape = rows(0, 1).shape[1:]
+    return table(folder, f"{key} of {source.key}", len(source), shape, "float32", chunks, report)

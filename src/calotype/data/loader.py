@@ -1,0 +1,67 @@
+"""Shuffled batches whose content is a function of the position in the run, so that any run resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from calotype.example import Batch
+
+Assemble = Callable[[Sequence[int], Sequence[int], torch.Tensor], Batch]
+"""(indices, variants, positions) -> Batch."""
+
+
+@lru_cache(maxsize=2)
+def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of the pictures in one epoch."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
+
+
+def batches(
+    assemble: Assemble,
+    count: int,
+    *,
+    batch_size: int,
+    start: int,
+    stop: int,
+    seed: int,
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """The batches of samples ``start`` to ``stop`` of the endless shuffled walk over ``count`` pictures.
+
+    Each epoch shows every picture once, in an order of its own; the epoch is the caption's variant.
+    The content depends on the seed and the positions alone: not on where a run was resumed, nor on the
+    number of ``workers``, processes that assemble batches ahead.
+    """
+    dataset = _Batches(assemble, count, batch_size, stop, seed)
+    return iter(
+        DataLoader(
+            dataset,
+            batch_size=None,
+            sampler=range(start, stop, batch_size),  # pyright: ignore[reportArgumentType]
+            num_workers=workers,
+            # The loader draws a base seed for its workers; ours keeps the global state untouched.
+            generator=torch.Generator(),
+        )
+    )
+
+
+class _Batches(Dataset[Batch]):
+    """Batches numbered by the position of their first sample."""
+
+    def __init__(self, assemble: Assemble, count: int, batch_size: int, stop: int, seed: int):
+        self.assemble, self.count, self.batch_size = assemble, count, batch_size
+        self.stop, self.seed = stop, seed
+
+    def __getitem__(self, first: int) -> Batch:
+        positions = range(first, min(first + self.batch_size, self.stop))
+        epochs = [position // self.count for position in positions]
+        indices = [
+            int(permutation(self.seed, epoch, self.count)[position % self.count])
+            for position, epoch in zip(positions, epochs, strict=True)
+        ]
+        return self.assemble(indices, epochs, torch.tensor(positions))

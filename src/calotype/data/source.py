@@ -1,0 +1,27 @@
+"""Source: what every collection of captioned pictures offers, rendered, on disk or cached."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from calotype.example import Example
+
+
+class Source(Protocol):
+    """A numbered collection of captioned pictures of one size.
+
+    key: text that names the collection's content; equal keys mean equal pictures, so caches go by it.
+    """
+
+    key: str
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        ...
+
+    def examples(self, indices: Sequence[int]) -> list[Example]:
+        """The pictures of these numbers, with the first of their captions."""
+        ...
+
+    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
+        """A caption for each number; where a source words a picture in several ways, ``variants`` picks."""
+        ...

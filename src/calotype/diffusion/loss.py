@@ -1,0 +1,56 @@
+"""What a diffusion network is trained on: the weighted squared error of its own prediction."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from calotype.condition import Condition
+from calotype.diffusion.denoiser import Network
+from calotype.diffusion.prediction import Prediction, scalings, target
+from calotype.diffusion.schedule import Schedule
+
+Weighting = Literal["uniform", "min_snr"]
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+
+
+def training_loss(
+    network: Network,
+    schedule: Schedule,
+    prediction: Prediction,
+    latents: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    condition: Condition,
+    weighting: Weighting = "uniform",
+    gamma: float = 5.0,
+) -> Tensor:
+    """The loss of each sample (B,), in the latents' type.
+
+    latents, noise: (B, C, h, w). t: (B,) whole timesteps in [0, T). The network sees
+    alpha_t latents + sigma_t noise.
+    """
+    sigma = schedule.sigmas[t.cpu()].reshape(-1, *[1] * (latents.ndim - 1))
+    x = latents + sigma.to(latents) * noise
+    _, _, c_in = scalings(prediction, sigma)
+    output = network(c_in.to(x) * x, t.to(x.device, torch.float32), condition)
+    error = output.to(x.dtype) - target(prediction, latents, x, sigma)
+    weights = loss_weight(weighting, prediction, sigma.flatten(), gamma)
+    return error.square().flatten(1).mean(1) * weights.to(x)
+
+
+def loss_weight(
+    weighting: Weighting, prediction: Prediction, sigma: Tensor, gamma: float
+) -> Tensor:
+    """The weight (B,) of the squared error of the network's output at noise levels ``sigma``.
+
+    min_snr: min(SNR, gamma) on the error of x0 (Hang et al. 2023). An error of the output is c_out
+    times smaller than the one of x0 it means, so c_out^2 makes it right for every prediction.
+    """
+    if weighting == "uniform":
+        return torch.ones_like(sigma)
+    assert weighting == "min_snr", weighting
+    _, c_out, _ = scalings(prediction, sigma)
+    return sigma.pow(-2).clamp(max=gamma) * c_out.square()

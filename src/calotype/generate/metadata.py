@@ -1,0 +1,81 @@
+"""What a picture says of itself: the `parameters` text that others read, and the whole request."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from calotype import __version__
+from calotype.errors import UserError
+from calotype.generate.request import TextToImage
+from calotype.settings import validated
+
+CHUNK = "calotype"
+
+SAMPLER_NAMES = {
+    "ddim": "DDIM",
+    "ddpm": "DDPM",
+    "euler": "Euler",
+    "euler_ancestral": "Euler a",
+    "heun": "Heun",
+    "dpm++2m": "DPM++ 2M",
+}
+"""What the web UIs call our samplers."""
+
+
+def parameters(request: TextToImage, model: str) -> str:
+    """The text that AUTOMATIC1111's web UI and its readers expect, for a request of one picture.
+
+    The prompt; a ``Negative prompt:`` line if there is one; then ``Key: value`` pairs in one line.
+    """
+    sampling = request.sampling
+    pairs = {
+        "Steps": sampling.steps,
+        "Sampler": SAMPLER_NAMES[sampling.sampler],
+        "Schedule type": (sampling.schedule or "automatic").capitalize(),
+        "CFG scale": f"{sampling.guidance_scale:.12g}",
+        "Seed": sampling.seed,
+        "Size": f"{request.width}x{request.height}",
+        "Model": model,
+        "RNG": "Philox",
+        "Eta": None if sampling.eta is None else f"{sampling.eta:.12g}",
+        "CFG rescale": f"{sampling.guidance_rescale:.12g}" if sampling.guidance_rescale else None,
+        "Version": f"calotype {__version__}",
+    }
+    told = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]
+    negative = [f"Negative prompt: {request.negative_prompt}"] if request.negative_prompt else []
+    return "\n".join([request.prompts[0], *negative, ", ".join(told)])
+
+
+def _quoted(value: str) -> str:
+    risky = any(mark in value for mark in ',:\n"')
+    return json.dumps(value, ensure_ascii=False) if risky else value
+
+
+def png(image: Image.Image, request: TextToImage, model: str) -> bytes:
+    """A PNG file of the picture with both texts inside."""
+    info = PngInfo()
+    info.add_text("parameters", parameters(request, model))
+    record = {"version": __version__, "model": model, "request": request.model_dump(mode="json")}
+    info.add_text(CHUNK, json.dumps(record))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
+    """The request inside a picture file of ours; raises UserError if there is none."""
+    name = picture if isinstance(picture, str | Path) else "picture"
+    try:
+        with Image.open(picture) as image:
+            record = json.loads(image.info[CHUNK])
+            return validated(TextToImage, record["request"], where=f"{name}: ")
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read as a picture: {error}") from None
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise UserError(f"{name}: holds no request: it was not made by calotype") from None

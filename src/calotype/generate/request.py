@@ -1,0 +1,126 @@
+"""The records that ask for pictures: frozen, bounded, and enough to make the same picture again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from calotype.errors import UserError
+
+SamplerName = Literal["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"]
+ScheduleName = Literal["leading", "trailing", "linspace", "karras"]
+Prompt = Annotated[str, Field(max_length=10_000)]
+
+LAST_SEED = 2**53 - 1
+"""The largest seed: beyond it, JSON readers that hold numbers as doubles would change it."""
+
+
+class Sampling(BaseModel):
+    """How noise becomes a picture: the walk, its guidance, and the seed of its draws."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sampler: SamplerName = Field(
+        default="dpm++2m", description="the method that walks the noise down"
+    )
+    schedule: ScheduleName | None = Field(
+        default=None, description="how the steps are spaced; none: as the sampler prefers"
+    )
+    steps: int = Field(
+        default=25, ge=1, le=1000, description="steps of the walk; more is finer and slower"
+    )
+    guidance_scale: float = Field(
+        default=7.5,
+        ge=0,
+        le=1000,
+        allow_inf_nan=False,
+        description="pull towards the prompt; 1 is none",
+    )
+    guidance_rescale: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="cure of overexposure by strong guidance",
+    )
+    eta: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="noise put back at each step, 0 to 1",
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=LAST_SEED,
+        description="seed of the first picture; the next has the next seed",
+    )
+
+
+class TextToImage(BaseModel):
+    """Pictures from words.
+
+    Picture k of a request with seed S is seed S + k, and ``alone(k)`` is the request that makes it
+    by itself. Several prompts make ``images`` pictures each, the first prompt's first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job: Literal["text_to_image"] = Field(
+        default="text_to_image", description="which job this asks for"
+    )
+    prompt: Prompt | Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=10_000)] = Field(
+        description="what the pictures show: one text, or several; a text may be empty"
+    )
+    negative_prompt: Prompt = Field(default="", description="what the pictures should not show")
+    width: int | None = Field(
+        default=None, ge=8, le=8192, description="width in pixels; none: the model's own"
+    )
+    height: int | None = Field(
+        default=None, ge=8, le=8192, description="height in pixels; none: the model's own"
+    )
+    images: int = Field(default=1, ge=1, le=10_000, description="pictures of each prompt")
+    sampling: Sampling = Field(default=Sampling(), description="how noise becomes a picture")
+
+    @model_validator(mode="after")
+    def _seeds_fit(self) -> Self:
+        if self.sampling.seed + len(self) - 1 > LAST_SEED:
+            raise ValueError(f"seed + pictures - 1 must not pass {LAST_SEED}: take a smaller seed")
+        return self
+
+    def __len__(self) -> int:
+        """How many pictures this asks for."""
+        return len(self.prompts) * self.images
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The prompts, be it one or several."""
+        return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
+
+    def seed(self, index: int) -> int:
+        """The seed of picture ``index``."""
+        return self.sampling.seed + index
+
+    def alone(self, index: int) -> TextToImage:
+        """The request that makes picture ``index`` of this one by itself."""
+        sampling = self.sampling.model_copy(update={"seed": self.seed(index)})
+        changes = {"prompt": self.prompts[index // self.images], "images": 1, "sampling": sampling}
+        return self.model_copy(update=changes)
+
+    def sized(self, native: tuple[int, int], factor: int) -> TextToImage:
+        """This request with its sizes written out.
+
+        native: the model's own width and height. factor: pixels of a latent's side; sizes must be
+        multiples of it, or UserError is raised.
+        """
+        sizes = {"width": self.width or native[0], "height": self.height or native[1]}
+        for name, size in sizes.items():
+            if size % factor:
+                lower = max(factor, size // factor * factor)
+                raise UserError(
+                    f"{name} = {size}: must be a multiple of {factor} for this model, "
+                    f"such as {lower} or {(size // factor + 1) * factor}"
+                )
+        return self.model_copy(update=sizes)

@@ -1,0 +1,87 @@
+"""The one walk from noise to pictures that every job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from calotype.condition import Condition
+from calotype.errors import UserError
+from calotype.generate.events import Event, Picture, Preview, Progress
+from calotype.generate.request import Sampling, TextToImage
+from calotype.model import LatentDiffusion
+from calotype.sampling import NoiseSource, Path, Step, classifier_free, sampler
+
+
+class Request(Protocol):
+    """What the walk asks of a job's request."""
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    def __len__(self) -> int: ...
+
+    def alone(self, index: int) -> TextToImage: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a batch of pictures sets out.
+
+    indices: their places in the request.
+    x: (B, C, h, w) float32 latents at the first noise level of ``path``, in Karras coordinates.
+    condition, negative: what the pictures show, and what guidance leads away from.
+    """
+
+    indices: range
+    x: Tensor
+    path: Path
+    noise: NoiseSource
+    condition: Condition
+    negative: Condition
+
+
+@torch.inference_mode()
+def walk(model: LatentDiffusion, request: Request, starts: Iterable[Start]) -> Iterator[Event]:
+    """Walk each batch down to its pictures, telling progress and a preview after every step.
+
+    Raises UserError if the numbers overflow, as half precision may.
+    """
+    sampling, before, total = request.sampling, 0, len(request) * request.sampling.steps
+    for start in starts:
+        latents, count = start.x, len(start.indices)
+        for step in _steps(model, start, sampling):
+            latents = step.x * start.path.final_alpha
+            yield Progress(before + count * (step.index + 1), total)
+            yield Preview(start.indices, step.x0, partial(images, model, step.x0))
+        before += count * sampling.steps
+        for index, image in zip(start.indices, images(model, latents), strict=True):
+            yield Picture(index, image, request.alone(index), model.name)
+
+
+def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
+    denoise = classifier_free(
+        replace(model.denoiser(), schedule=start.path.schedule),
+        start.condition,
+        start.negative,
+        sampling.guidance_scale,
+        sampling.guidance_rescale,
+    )
+    by_name = sampler(sampling.sampler)
+    return by_name.walk(denoise, start.x, start.path.sigmas, start.noise, sampling.eta)
+
+
+@torch.inference_mode()
+def images(model: LatentDiffusion, latents: Tensor) -> list[Image.Image]:
+    """The pictures of clean latents (B, C, h, w)."""
+    pictures = model.decode(latents).float()
+    if not pictures.isfinite().all():
+        raise UserError(f"the numbers overflowed in {model.dtype}; take float32 (--dtype float32)")
+    pixels = ((pictures + 1) * 127.5).round().to("cpu", torch.uint8)
+    return [Image.fromarray(each) for each in pixels.permute(0, 2, 3, 1).numpy()]

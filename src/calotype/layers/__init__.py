@@ -1,0 +1,19 @@
+"""What more than one network is made of: norms, residual blocks, attention, timestep embeddings."""
+
+from calotype.layers.attention import Attention, attend
+from calotype.layers.norms import GroupNormSiLU
+from calotype.layers.published import read_fields
+from calotype.layers.resnet import Downsample, ResnetBlock, Upsample
+from calotype.layers.timestep import TimestepEmbedding, sinusoids
+
+__all__ = [
+    "Attention",
+    "Downsample",
+    "GroupNormSiLU",
+    "ResnetBlock",
+    "TimestepEmbedding",
+    "Upsample",
+    "attend",
+    "read_fields",
+    "sinusoids",
+]

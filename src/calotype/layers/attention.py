@@ -1,0 +1,55 @@
+"""Attention: the core that all networks share, and its module with the published names."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, causal: bool = False) -> Tensor:
+    """Multi-head scaled dot-product attention of (B, N, D), (B, M, D), (B, M, D) -> (B, N, D).
+
+    The scores and their softmax are kept in float32 by every kernel behind torch's function, also
+    for half-precision inputs (what ``upcast_attention`` of the published configs asks for).
+    """
+    q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (query, key, value))
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled():
+        # The gradient of the CPU's bfloat16 kernel takes twice the time of the float32 one.
+        with torch.autocast("cpu", enabled=False):
+            mixed = F.scaled_dot_product_attention(
+                q.float(), k.float(), v.float(), is_causal=causal
+            ).to(query.dtype)
+    else:
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    return mixed.transpose(1, 2).flatten(2)
+
+
+class Attention(nn.Module):
+    """Attention over tokens (B, N, channels), reading from ``context`` (B, M, context_channels).
+
+    Without a context it reads its own input. ``channels`` are split over ``heads`` evenly. Queries,
+    keys and values have a bias where ``qkv_bias`` says so; the projection out always has one.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        *,
+        context_channels: int | None = None,
+        qkv_bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        source = channels if context_channels is None else context_channels
+        self.to_q = nn.Linear(channels, channels, bias=qkv_bias)
+        self.to_k = nn.Linear(source, channels, bias=qkv_bias)
+        self.to_v = nn.Linear(source, channels, bias=qkv_bias)
+        # A list of one: the published name is ``to_out.0`` (``to_out.1`` was a dropout).
+        self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        source = x if context is None else context
+        mixed = attend(self.to_q(x), self.to_k(source), self.to_v(source), self.heads)
+        return self.to_out[0](mixed)

@@ -1,0 +1,91 @@
+"""The residual block of both networks, and the convolutions between their levels."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from calotype.layers.norms import GroupNormSiLU
+
+
+class ResnetBlock(nn.Module):
+    """Two normed 3x3 convolutions around a sum: (B, C_in, h, w) -> (B, C_out, h, w).
+
+    time_channels: width of the embedding that ``forward`` takes as its second argument, already
+        passed through SiLU; None for a block that knows no time.
+    scale_shift: the embedding scales and shifts the second norm's output instead of being added
+        before it ("scale_shift" of ``resnet_time_scale_shift``; ADM, Dhariwal and Nichol 2021, 3).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        groups: int,
+        eps: float,
+        time_channels: int | None = None,
+        scale_shift: bool = False,
+    ) -> None:
+        super().__init__()
+        assert not scale_shift or time_channels is not None
+        self.scale_shift = scale_shift
+        self.norm1 = GroupNormSiLU(groups, in_channels, eps)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_emb_proj = (
+            None
+            if time_channels is None
+            else nn.Linear(time_channels, (1 + scale_shift) * out_channels)
+        )
+        norm2 = nn.GroupNorm if scale_shift else GroupNormSiLU
+        self.norm2 = norm2(groups, out_channels, eps)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv_shortcut = (
+            None if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+        )
+
+    def forward(self, x: Tensor, emb: Tensor | None = None) -> Tensor:
+        h = self.conv1(self.norm1(x))
+        if self.time_emb_proj is None:
+            h = self.norm2(h)
+        else:
+            assert emb is not None
+            h = self._in_time(h, self.time_emb_proj(emb)[:, :, None, None])
+        h = self.conv2(h)
+        return h.add_(x if self.conv_shortcut is None else self.conv_shortcut(x))
+
+    def _in_time(self, h: Tensor, emb: Tensor) -> Tensor:
+        """The second norm and its SiLU, with the embedding added before it or shifting after it."""
+        if not self.scale_shift:
+            return self.norm2(h.add_(emb))
+        scale, shift = emb.chunk(2, dim=1)
+        return F.silu(self.norm2(h) * (1 + scale) + shift)
+
+
+class Downsample(nn.Module):
+    """Stride-2 convolution: (B, C, h, w) -> (B, C, ~h/2, ~w/2).
+
+    padding: 1 all around (UNet, h -> ceil(h/2)); 0 pads one row below and one column to the right,
+        as the published autoencoders do (h -> floor(h/2)).
+    """
+
+    def __init__(self, channels: int, padding: int) -> None:
+        super().__init__()
+        self.asymmetric = padding == 0
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)) if self.asymmetric else x)
+
+
+class Upsample(nn.Module):
+    """Nearest neighbour to twice the size, or to ``size``, then a 3x3 convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return self.conv(
+            F.interpolate(x, scale_factor=2.0) if size is None else F.interpolate(x, size=size)
+        )

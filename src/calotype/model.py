@@ -1,0 +1,107 @@
+"""LatentDiffusion: autoencoder, conditioner, UNet and schedule, wired in this one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from calotype.autoencoder import Autoencoder
+from calotype.condition import Condition
+from calotype.conditioning import Conditioner, TextEmbedder
+from calotype.diffusion import Denoiser, SchedulerConfig
+from calotype.unet import UNet
+
+
+@dataclass(eq=False)
+class LatentDiffusion:
+    """A latent diffusion model (Rombach et al. 2022).
+
+    Latents come from ``encode`` and go to ``decode`` scaled, about one in size, as the UNet was
+    trained on them; the autoencoder's own are raw: scaled = (raw - shift_factor) * scaling_factor.
+
+    scheduler: the noise that the UNet was trained with.
+    name: what the model is called in messages and in the pictures' metadata.
+    """
+
+    unet: UNet
+    autoencoder: Autoencoder
+    conditioner: Conditioner
+    scheduler: SchedulerConfig
+    name: str = ""
+
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent is wide; the sides of a picture are multiples of it."""
+        return self.autoencoder.factor
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.unet.conv_in.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the UNet computes in."""
+        return self.unet.conv_in.weight.dtype
+
+    @property
+    def text(self) -> TextEmbedder:
+        """The embedder that reads prompts."""
+        return next(e for e in self.conditioner.embedders if isinstance(e, TextEmbedder))
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> LatentDiffusion:
+        """Move the networks, in place; returns the model.
+
+        An autoencoder whose config says ``force_upcast`` stays in float32 when the rest becomes
+        float16, which its activations overflow.
+        """
+        upcast = dtype == torch.float16 and self.autoencoder.config.force_upcast
+        self.unet.to(device, dtype)
+        self.conditioner.to(device, dtype)
+        self.autoencoder.to(device, torch.float32 if upcast else dtype)
+        return self
+
+    def encode(self, pictures: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Scaled latents (B, C, H / factor, W / factor) of pictures (B, 3, H, W) in [-1, 1].
+
+        The mean of the autoencoder's posterior, or a sample of it by standard normal ``noise`` of
+        the latents' shape.
+        """
+        posterior = self.autoencoder.encode(pictures.to(self._picture_weight))
+        return self.scale(
+            posterior.mean if noise is None else posterior.sample(noise.to(posterior.mean))
+        )
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [-1, 1] of scaled latents."""
+        raw = self.unscale(latents.to(self._picture_weight))
+        return self.autoencoder.decode(raw).clamp(-1, 1)
+
+    def scale(self, raw: Tensor) -> Tensor:
+        """Raw latents of the autoencoder -> scaled latents, which the diffusion sees."""
+        config = self.autoencoder.config
+        return (raw - (config.shift_factor or 0.0)) * config.scaling_factor
+
+    def unscale(self, latents: Tensor) -> Tensor:
+        """The inverse of ``scale``."""
+        config = self.autoencoder.config
+        return latents / config.scaling_factor + (config.shift_factor or 0.0)
+
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """What the UNet is told about pictures with these prompts, one row each."""
+        return self.conditioner({"captions": prompts})
+
+    def denoiser(self) -> Denoiser:
+        """The UNet, with its schedule and the meaning of its output, as samplers take it."""
+        scheduler = self.scheduler
+        return Denoiser(self.unet, scheduler.schedule, scheduler.prediction_type, self.dtype)
+
+    @property
+    def _picture_weight(self) -> Tensor:
+        """A weight whose device and type are the autoencoder's."""
+        return self.autoencoder.encoder.conv_in.weight

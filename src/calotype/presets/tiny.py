@@ -1,0 +1,31 @@
+"""A complete model of under a million parameters: for tests, and to see a training turn over."""
+
+from calotype.autoencoder import AutoencoderConfig
+from calotype.conditioning import CLIPTextConfig
+from calotype.unet import UNetConfig
+
+AUTOENCODER = AutoencoderConfig(
+    block_out_channels=(8, 16, 32), norm_num_groups=4, sample_size=32, mid_block_add_attention=False
+)
+
+UNET = UNetConfig(
+    sample_size=8,
+    block_out_channels=(32, 48),
+    layers_per_block=1,
+    down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    norm_num_groups=8,
+    cross_attention_dim=32,
+    attention_head_dim=(2, 3),
+    use_linear_projection=True,
+)
+
+TEXT = CLIPTextConfig(
+    vocab_size=768,
+    hidden_size=32,
+    intermediate_size=64,
+    projection_dim=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    max_position_embeddings=32,
+)

@@ -1,0 +1,40 @@
+"""Euler's method with fresh noise: DDIM, DDPM, Euler and Euler-ancestral are this one function.
+
+In Karras coordinates the DDIM step of Song et al. 2021 (eq. 12, 16) is a straight line from x
+towards x0, taken below the next noise level, and noise that brings it back up to it. The posterior
+of DDPM (Ho et al. 2020, eq. 7) is eta = 1, and so is k-diffusion's Euler-ancestral. What tells the
+names apart is the path.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from torch import Tensor
+
+from calotype.sampling.step import Denoise, NoiseSource, Step, state
+
+
+def euler(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
+) -> Iterator[Step]:
+    """Walk x (B, C, h, w) down the noise levels; eta in [0, 1] is the share of fresh noise."""
+    x = state(x)
+    levels = sigmas.tolist()
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        down, up = ancestral(here, there, eta)
+        x = x0 + (x - x0) * (down / here)
+        if up > 0:
+            x = x + noise(index).to(x) * up
+        yield Step(index, there, x, x0)
+
+
+def ancestral(here: float, there: float, eta: float) -> tuple[float, float]:
+    """(down, up): step down to the one and add noise of the other; down^2 + up^2 = there^2."""
+    kept = there / here
+    up = eta * there * math.sqrt(1 - kept**2)
+    # there^2 - up^2, without the cancellation that would eat a small rest.
+    return there * math.sqrt((1 - eta**2) + (eta * kept) ** 2), up

@@ -1,0 +1,58 @@
+"""Guidance: anything that turns a denoiser into a denoiser."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from calotype.condition import Condition
+from calotype.diffusion import Denoiser, denoised, target
+from calotype.sampling.step import Denoise
+
+
+def classifier_free(
+    denoiser: Denoiser,
+    condition: Condition,
+    negative: Condition,
+    scale: float,
+    rescale: float = 0.0,
+) -> Denoise:
+    """From ``negative`` towards ``condition``, ``scale`` times as far as that lies.
+
+    Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 is the condition alone, and
+    calls the network with it alone; any other calls it once with both, stacked, so the two have
+    the same fields and shapes. ``rescale`` in [0, 1] brings the network's output back towards the
+    spread it has with the condition alone (Lin et al. 2023, section 3.4).
+    """
+    if scale == 1:
+        return lambda x, sigma: denoiser(x, sigma, condition)
+    both = Condition.stack([negative, condition])
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        away, towards = denoiser(torch.cat([x, x]), sigma, both).chunk(2)
+        # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
+        guided = away + (towards - away) * scale
+        if rescale == 0:
+            return guided
+        return rescaled(denoiser, guided, towards, x, sigma, rescale)
+
+    return denoise
+
+
+def rescaled(
+    denoiser: Denoiser, guided: Tensor, towards: Tensor, x: Tensor, sigma: float, amount: float
+) -> Tensor:
+    """``guided``, its network output brought towards the spread of that of ``towards``.
+
+    On the output, not on x0 itself, whose spread holds the picture's too.
+    """
+    level = torch.tensor(sigma, dtype=torch.float64)
+    output = target(denoiser.prediction, guided, x, level)
+    model = target(denoiser.prediction, towards, x, level)
+    ratio = _spread(model) / _spread(output)
+    return denoised(denoiser.prediction, output * (1 + amount * (ratio - 1)), x, level)
+
+
+def _spread(output: Tensor) -> Tensor:
+    """The standard deviation of each row, in a shape that broadcasts."""
+    return output.flatten(1).std(1).reshape(-1, *[1] * (output.ndim - 1))

@@ -1,0 +1,86 @@
+"""SceneSource: numbered scenes with pictures, captions and weights, all made from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from calotype.example import Example
+from calotype.scenes.caption import caption
+from calotype.scenes.draw import draw_scene
+from calotype.scenes.render import render
+from calotype.scenes.scene import Scene, Split
+
+WORLD = 1  # raise when what a seed looks like changes, so that caches and models know
+
+
+@dataclass(frozen=True)
+class SceneSource:
+    """``count`` scenes of a seed, rendered when asked for; scene k depends on (seed, k) only.
+
+    size: pixels of each side. objects: least and greatest number of objects. split: see
+    ``draw_scene``. object_weight: weight of the pixels in and next to objects; ground weighs 1.
+    device: where to render; examples are on the CPU.
+    """
+
+    seed: int
+    count: int
+    size: int = 128
+    objects: tuple[int, int] = (1, 2)
+    split: Split = "train"
+    object_weight: float = 4.0
+    device: str = "cpu"
+
+    @property
+    def key(self) -> str:
+        """Names the content, captions included: equal keys, equal examples."""
+        least, most = self.objects
+        return (
+            f"scenes {WORLD} seed {self.seed} count {self.count} at {self.size} "
+            f"objects {least}-{most} {self.split} weight {self.object_weight:g}"
+        )
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Example:
+        return self.examples([index])[0]
+
+    def scene(self, index: int) -> Scene:
+        """The record of one scene. Raises IndexError beyond ``count``."""
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        return draw_scene(self.seed, index, objects=self.objects, split=self.split)
+
+    def examples(self, indices: Sequence[int]) -> list[Example]:
+        """These scenes, rendered together, with the first of their captions."""
+        scenes = [self.scene(index) for index in indices]
+        shown = render(scenes, self.size, device=self.device)
+        weights = object_weights(shown.objects, self.object_weight)
+        captions = self.captions(indices, [0] * len(scenes))
+        return [
+            Example(picture, text, weight)
+            for picture, text, weight in zip(
+                shown.pictures.cpu(), captions, weights.cpu(), strict=True
+            )
+        ]
+
+    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
+        """A caption of each scene; other variants word it otherwise."""
+        # 2^32 captions for each scene before the next one's begin
+        return [
+            caption(self.scene(index), self.seed, (index << 32) + variant)
+            for index, variant in zip(indices, variants, strict=True)
+        ]
+
+
+def object_weights(objects: Tensor, weight: float) -> Tensor:
+    """(B, H, W) object map -> weights: ``weight`` in objects and just around them, else 1."""
+    reach = max(1, round(objects.shape[-1] * 0.015))
+    inside = (objects > 0).to(torch.float32)[:, None]
+    near = max_pool2d(inside, 2 * reach + 1, stride=1, padding=reach)[:, 0]
+    return 1 + (weight - 1) * near

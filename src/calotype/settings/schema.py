@@ -1,0 +1,187 @@
+"""What a schema holds: its keys, what they allow in words, their defaults and meanings."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """One settings key: dotted name, what it allows, its default as TOML, its meaning.
+
+    when: for a key of one of several alternative tables, the choice that brings it in; else empty.
+    """
+
+    name: str
+    allowed: str
+    default: str
+    meaning: str
+    when: str = ""
+
+
+def explain(schema: Any) -> list[Key]:
+    """Every key of a schema, depth first in the order of declaration."""
+    return list(_keys(field_of(schema), prefix="", when=""))
+
+
+def _keys(field: FieldInfo, prefix: str, when: str) -> Iterator[Key]:
+    tables = [option for option in alternatives(field) if is_table(option)]
+    for table in tables:
+        choice = f"{prefix}{_tag_name(table)} = {shown(tag(table))}" if len(tables) > 1 else ""
+        here = ", ".join(filter(None, [when, choice]))
+        for name, inner in fields(table).items():
+            if not is_leaf(inner):
+                yield from _keys(inner, f"{prefix}{name}.", here)
+            else:
+                meaning = " ".join((inner.description or "").split())
+                yield Key(prefix + name, allowed(inner), _default(inner), meaning, here)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    return "none" if value is None else shown(value)
+
+
+# --- Types ----------------------------------------------------------------------------------------
+
+
+def field_of(annotation: Any) -> FieldInfo:
+    """A type as a field without a default."""
+    known = isinstance(annotation, FieldInfo)
+    return annotation if known else FieldInfo.from_annotation(annotation)
+
+
+def alternatives(field: FieldInfo) -> list[Any]:
+    """The alternatives of a field's type, None left out; for most fields just one."""
+    if get_origin(field.annotation) not in (Union, UnionType):
+        return [field.annotation]
+    arguments = [a for a in get_args(field.annotation) if a is not NoneType]
+    return [option for a in arguments for option in alternatives(field_of(a))]
+
+
+def item(options: list[Any]) -> FieldInfo:
+    """The type of what a list or a table of values holds."""
+    arguments = [a for option in options for a in get_args(option) if a is not Ellipsis]
+    return field_of(arguments[-1] if arguments else Any)
+
+
+def is_table(annotation: Any) -> bool:
+    """Whether a type is a table of named fields: a pydantic model or a dataclass."""
+    return isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
+    )
+
+
+def is_leaf(field: FieldInfo) -> bool:
+    """Whether a field holds a value rather than a table."""
+    return not any(is_table(option) for option in alternatives(field))
+
+
+def fields(table: Any) -> dict[str, FieldInfo]:
+    """The fields of a table (of a dataclass, described by its docstring); none for other types."""
+    if not is_table(table):
+        return {}
+    if issubclass(table, BaseModel):
+        return dict(table.model_fields)
+    hints = typing.get_type_hints(table, include_extras=True)
+    told = dict(re.findall(r"^ +(\w+): (.+\n?(?:^ {8,}\S.*\n?)*)", table.__doc__ or "", re.M))
+    found = {}
+    for declared in (field for field in dataclasses.fields(table) if field.init):
+        field = field_of(hints[declared.name])
+        if declared.default is not dataclasses.MISSING:
+            field.default = declared.default
+        elif declared.default_factory is not dataclasses.MISSING:
+            field.default_factory = declared.default_factory
+        field.description = field.description or told.get(declared.name)
+        found[declared.name] = field
+    return found
+
+
+def tag(table: Any) -> str:
+    """The value that tells this table from its alternatives; empty if it has none."""
+    field = fields(table).get(_tag_name(table))
+    return str(get_args(field.annotation)[0]) if field else ""
+
+
+def _tag_name(table: Any) -> str:
+    """The field that tells a table from its alternatives: the first that allows one value only."""
+    for name, field in fields(table).items():
+        if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
+            return name
+    return ""
+
+
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a field takes, in words: ``an integer from 1 to 1000``."""
+    return either(dict.fromkeys(_in_words(o, field.metadata) for o in alternatives(field)))
+
+
+def choices(field: FieldInfo) -> list[str]:
+    """The words that a field chooses from; none for other fields."""
+    literals = [option for option in alternatives(field) if get_origin(option) is Literal]
+    return [str(choice) for literal in literals for choice in get_args(literal)]
+
+
+def either(words: Iterable[str]) -> str:
+    """The words as a sentence lists them: ``a, b or c``."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def shown(value: Any) -> str:
+    """A value as TOML writes it, cut short if it is long."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def _in_words(annotation: Any, metadata: Sequence[Any]) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner = field_of(annotation)
+        return _in_words(inner.annotation, [*metadata, *inner.metadata])
+    if origin is Literal:
+        return either(map(shown, arguments))
+    if origin in (tuple, list, Sequence):
+        inner = dict.fromkeys(_in_words(a, []) for a in arguments if a is not Ellipsis)
+        return f"a list, each {either(inner)}"
+    finite = any(getattr(m, "allow_inf_nan", None) is False for m in metadata)
+    words = {
+        bool: "true or false",
+        int: "an integer",
+        float: "a finite number" if finite else "a number",
+        str: "text",
+        Path: "a path",
+    }
+    return words.get(annotation, "a table") + _range(metadata)
+
+
+def _range(metadata: Sequence[Any]) -> str:
+    words = {
+        "ge": "of {} or more",
+        "gt": "above {}",
+        "le": "of {} or less",
+        "lt": "below {}",
+        "multiple_of": "divisible by {}",
+    }
+    bound = {kind: getattr(m, kind) for m in metadata for kind in words if hasattr(m, kind)}
+    if {"ge", "le"} <= bound.keys():
+        return f" from {bound['ge']} to {bound['le']}"
+    return "".join(f" {words[kind].format(value)}" for kind, value in bound.items())

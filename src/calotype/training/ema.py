@@ -1,0 +1,59 @@
+"""The running average of weights, which makes better pictures than the weights themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class ExponentialAverage:
+    """An exponential moving average of all parameters of ``network``, updated once an optimiser step.
+
+    A weight of ``halflife`` samples ago counts half; early in the run the half-life is at most a
+    twentieth of the samples seen, so that the random start is soon forgotten (Karras et al. 2022,
+    appendix F.3 "EMA ramp-up").
+    """
+
+    def __init__(self, network: nn.Module, halflife: int):
+        self.halflife = halflife
+        self.parameters = dict(network.named_parameters())
+        self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._shown = False
+
+    @torch.no_grad()
+    def update(self, samples_seen: int, batch_size: int) -> None:
+        """Move the averages towards the weights of now."""
+        assert not self._shown, "the averages stand in the network: nothing may train now"
+        halflife = min(self.halflife, samples_seen / 20)
+        towards = 1 - 0.5 ** (batch_size / halflife) if halflife > 0 else 1.0
+        torch._foreach_lerp_(
+            list(self.averages.values()), [p.detach() for p in self.parameters.values()], towards
+        )
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While open, the network computes with the averages; weights change places, nothing is copied."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        self._shown = not self._shown
+        for name, parameter in self.parameters.items():
+            parameter.data, self.averages[name] = self.averages[name], parameter.data
+
+    def state(self) -> dict[str, Tensor]:
+        """The averages by parameter name."""
+        return self.averages
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over averages that ``state`` gave."""
+        assert state.keys() == self.averages.keys()
+        for name, average in self.averages.items():
+            average.copy_(state[name])

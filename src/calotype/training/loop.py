@@ -1,0 +1,122 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from calotype.errors import UserError
+from calotype.training.ema import ExponentialAverage
+from calotype.training.journal import Journal
+from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
+from calotype.training.settings import TrainSettings
+from calotype.training.state import State, load_state, save_state
+from calotype.training.task import Loss, Task
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after a step.
+
+    samples, total: seen and to see.
+    metrics: the step's losses and norms.
+    saved: the checkpoint that was just written, if any.
+    """
+
+    samples: int
+    total: int
+    metrics: dict[str, float]
+    saved: Path | None = None
+
+
+def fit(
+    task: Task,
+    settings: TrainSettings,
+    resume: Path | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
+
+    Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps bit for
+    bit, as every draw and every batch is a function of seed and position. When ``should_stop`` says so
+    after a step, a checkpoint is written and the run ends.
+    """
+    loop, out = settings.loop, settings.out
+    network = task.network.to(loop.device).train()
+    optimizer = adamw(network, settings.optimizer)
+    ema = ExponentialAverage(network, loop.ema_halflife)
+    samples = _restore(load_state(resume), task, optimizer, ema) if resume else 0
+    journal = Journal(out, samples)
+    began = time.perf_counter()
+
+    for batch in task.batches(samples, loop.samples):
+        before, samples = samples, samples + len(batch.captions)
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(settings.optimizer, before, loop.samples)
+        loss = _loss(task, batch, settings)
+        optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.optimizer.clip)
+        metrics = {name: value.item() for name, value in loss.metrics.items()}
+        metrics |= {"loss": loss.total.item(), "gradient_norm": norm.item()}
+        _refuse_nan(metrics, samples)
+        optimizer.step()
+        ema.update(samples, len(batch.captions))
+        journal.write(samples, **metrics)
+
+        stopping = samples < loop.samples and should_stop()
+        saved = None
+        if stopping or samples == loop.samples or _passed(loop.save_every, before, samples):
+            state = State(
+                samples, network.state_dict(), ema.state(), optimizer_state(optimizer, network)
+            )
+            saved = save_state(out, state, loop.keep)
+            seconds = time.perf_counter() - began
+            journal.write_timing(samples, seconds=round(seconds, 1), threads=torch.get_num_threads())
+        if not stopping and (samples == loop.samples or _passed(loop.preview_every, before, samples)):
+            with ema.shown():
+                task.preview().save(_folder(out / "previews") / f"{samples:010d}.png")
+        yield Progress(samples, loop.samples, metrics, saved)
+        if stopping:
+            return
+    with ema.shown():
+        task.export(out / "model")
+
+
+def _loss(task: Task, batch, settings: TrainSettings) -> Loss:
+    device = torch.device(settings.loop.device).type
+    with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
+        return task.loss(batch)
+
+
+def _restore(
+    state: State, task: Task, optimizer: torch.optim.Optimizer, ema: ExponentialAverage
+) -> int:
+    task.network.load_state_dict(dict(state.weights))
+    ema.restore(dict(state.ema))
+    restore_optimizer(optimizer, task.network, dict(state.optimizer))
+    return state.samples
+
+
+def _passed(every: int, before: int, now: int) -> bool:
+    """Whether a multiple of ``every`` lies in (before, now]."""
+    return now // every > before // every
+
+
+def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
+    bad = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if bad:
+        raise UserError(
+            f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; the last checkpoint is "
+            "whole: resume from it with a smaller optimizer.rate"
+        )
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,55 @@
+"""How a step is taken: AdamW and the course of its learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from calotype.training.settings import OptimizerSettings
+
+
+def rate_at(settings: OptimizerSettings, samples_seen: int, samples: int) -> float:
+    """The learning rate for the step that begins after ``samples_seen`` of ``samples``."""
+    warm = min(1.0, (samples_seen + 1) / settings.warmup) if settings.warmup else 1.0
+    done = min(1.0, samples_seen / samples)
+    course = {
+        "constant": 1.0,
+        "linear": 1 - (1 - settings.floor) * done,
+        "cosine": settings.floor + (1 - settings.floor) * (1 + math.cos(math.pi * done)) / 2,
+    }
+    return settings.rate * warm * course[settings.decay]
+
+
+def adamw(network: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019) over all parameters; only matrices and kernels decay."""
+    parameters = list(network.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.rate, betas=settings.betas, fused=True)
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:
+    """The optimiser's tensors, named ``parameter/moment``."""
+    return {
+        f"{name}/{moment}": value
+        for name, parameter in network.named_parameters()
+        for moment, value in optimizer.state[parameter].items()
+    }
+
+
+def restore_optimizer(
+    optimizer: torch.optim.Optimizer, network: nn.Module, state: dict[str, Tensor]
+) -> None:
+    """Give the optimiser the tensors that ``optimizer_state`` took."""
+    parameters = dict(network.named_parameters())
+    for key, value in state.items():
+        name, moment = key.rsplit("/", 1)
+        parameter = parameters[name]
+        device = torch.device("cpu") if moment == "step" else parameter.device
+        if moment == "step" and parameter.is_cuda:
+            device = parameter.device  # the fused kernel keeps its count beside the weights
+        optimizer.state[parameter][moment] = value.to(device).clone()

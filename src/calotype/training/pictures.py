@@ -1,0 +1,22 @@
+"""Pictures of a run, for people."""
+
+from collections.abc import Sequence
+
+from PIL import Image
+from torch import Tensor
+
+
+def to_images(pictures: Tensor) -> list[Image.Image]:
+    """Pictures (N, 3, H, W) in [-1, 1], cut to that range, as images of eight bits."""
+    pixels = ((pictures.float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
+    return [Image.fromarray(each) for each in pixels.permute(0, 2, 3, 1).numpy()]
+
+
+def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Images of one size row by row on one sheet."""
+    width, height = images[0].size
+    rows = -(-len(images) // columns)
+    sheet = Image.new("RGB", (min(columns, len(images)) * width, rows * height), "white")
+    for number, image in enumerate(images):
+        sheet.paste(image, (number % columns * width, number // columns * height))
+    return sheet

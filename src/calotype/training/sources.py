@@ -1,0 +1,32 @@
+"""From the data settings of a run to its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from calotype.data import CachedSource, FolderSource, Source
+from calotype.scenes import SceneSource
+from calotype.training.settings import DataSettings
+
+Report = Callable[[str, int, int], None]
+"""(what is being prepared, done, total) -> None."""
+
+
+def open_source(settings: DataSettings, report: Report) -> Source:
+    """The pictures that the settings name, kept in ``cache`` once computed where that is given."""
+    if settings.source == "scenes":
+        source: Source = SceneSource(
+            seed=settings.seed,
+            count=settings.count,
+            size=settings.size,
+            objects=settings.objects,
+            object_weight=settings.object_weight,
+        )
+    else:
+        source = FolderSource(Path(settings.source), settings.size)
+    if settings.cache is None:
+        return source
+    return CachedSource(
+        source, settings.cache, lambda done, total: report("pictures", done, total)
+    )

@@ -1,0 +1,65 @@
+"""Checkpoints of a run: one file holds all that the next step depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from calotype.checkpoints.files import read_safetensors, write_safetensors
+from calotype.errors import UserError
+
+PARTS = ("weights", "ema", "optimizer")
+
+
+@dataclass(frozen=True)
+class State:
+    """All of a run after some samples.
+
+    samples: how many were seen.
+    weights, ema, optimizer: tensors by name.
+    """
+
+    samples: int
+    weights: Mapping[str, Tensor]
+    ema: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoint files of a run, oldest first."""
+    return sorted(folder.glob("checkpoints/*.safetensors"))
+
+
+def save_state(folder: Path, state: State, keep: int) -> Path:
+    """Write a checkpoint whole or not at all, then remove all but the ``keep`` newest."""
+    path = folder / "checkpoints" / f"{state.samples:010d}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"{part}:{name}": tensor
+        for part in PARTS
+        for name, tensor in getattr(state, part).items()
+    }
+    write_safetensors(path, tensors, {"samples": str(state.samples)})
+    for old in checkpoints(folder)[:-keep]:
+        old.unlink()
+    return path
+
+
+def load_state(path: Path) -> State:
+    """Read a checkpoint back."""
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
+    for key, tensor in read_safetensors(path).items():
+        part, name = key.split(":", 1)
+        parts[part][name] = tensor
+    return State(int(path.stem), **parts)
+
+
+def newest_state(folder: Path) -> State:
+    """The newest checkpoint of a run; raises UserError where there is none."""
+    found = checkpoints(folder)
+    if not found:
+        raise UserError(f"--resume: {folder} holds no checkpoint; leave --resume out to start anew")
+    return load_state(found[-1])

@@ -1,0 +1,50 @@
+"""Task: what is trained, what the loss is, what is made of it. The loop knows nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+from torch import Tensor, nn
+
+from calotype.example import Batch
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a batch.
+
+    total: scalar to be minimised.
+    metrics: scalars for the journal, by name; the total is written there too.
+    """
+
+    total: Tensor
+    metrics: dict[str, Tensor]
+
+
+class Task(Protocol):
+    """One kind of training.
+
+    network: every parameter in it trains, is averaged and saved; what is frozen lives elsewhere.
+    """
+
+    network: nn.Module
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """The batches of samples ``start`` to ``stop``."""
+        ...
+
+    def loss(self, batch: Batch) -> Loss:
+        """The loss of a batch; every random draw a function of the seed and the batch's positions."""
+        ...
+
+    def preview(self) -> Image.Image:
+        """A contact sheet of what the network does now, always of the same things."""
+        ...
+
+    def export(self, folder: Path) -> None:
+        """Write the network as other programs read it."""
+        ...

@@ -1,0 +1,160 @@
+"""Training a text-conditional diffusion model in the latents of a frozen autoencoder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from calotype.autoencoder import Autoencoder
+from calotype.checkpoints import load_autoencoder, save
+from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
+from calotype.data import Source, batches, moments_table
+from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
+from calotype.errors import UserError
+from calotype.example import Batch
+from calotype.generate.request import Sampling, TextToImage
+from calotype.generate.run import run
+from calotype.model import LatentDiffusion
+from calotype.presets import text_config, unet_config
+from calotype.training.pictures import contact_sheet
+from calotype.training.settings import TrainSettings
+from calotype.training.sources import Report, open_source
+from calotype.training.task import Loss
+from calotype.unet import UNet
+
+CAPTIONS_READ = 20_000  # captions that the vocabulary is learned from
+PREVIEW_STEPS = 20
+
+
+class DiffusionTask:
+    """UNet and text encoder train together; the autoencoder is frozen.
+
+    Latents are encoded once, as mean and standard deviation, and sampled anew each time they are seen.
+    """
+
+    def __init__(self, settings: TrainSettings, report: Report):
+        if settings.diffusion is None:
+            raise UserError("diffusion: the table is missing; task diffusion needs [diffusion]")
+        self.settings, self.own = settings, settings.diffusion
+        self.device = settings.loop.device
+        self.source = open_source(settings.data, report)
+        autoencoder = load_autoencoder(self.own.autoencoder, device=self.device)
+        self.model = self._build(autoencoder)
+        self.network = nn.ModuleDict(
+            {"unet": self.model.unet, "conditioner": self.model.conditioner}
+        )
+        self.moments = self._encode_all(autoencoder, report)
+
+    def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
+        """The model with fresh weights, a function of the seed."""
+        own, text = self.own, text_config(self.own.preset)
+        tokenizer = Tokenizer.train(
+            captions_of(self.source), own.vocabulary, text.max_position_embeddings
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            unet = UNet(unet_config(own.preset))
+            encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
+        return LatentDiffusion(
+            unet=unet.to(self.device),
+            autoencoder=autoencoder.eval().requires_grad_(False),
+            conditioner=Conditioner([TextEmbedder(tokenizer, encoder)]).to(self.device),
+            scheduler=SchedulerConfig(prediction_type=own.prediction),
+        )
+
+    def _encode_all(self, autoencoder: Autoencoder, report: Report):
+        """The moments of all pictures: mean and standard deviation of their raw latents."""
+
+        @torch.inference_mode()
+        def encode(pictures: Tensor) -> Tensor:
+            posterior = autoencoder.encode(pictures.to(self.device))
+            return torch.cat([posterior.mean, posterior.std], dim=1).float()
+
+        return moments_table(
+            encode,
+            self.source,
+            self.settings.data.cache or self.settings.out / "cache",
+            f"moments of {digest(autoencoder)}",
+            lambda done, total: report("latents", done, total),
+        )
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        return batches(
+            self._assemble,
+            len(self.source),
+            batch_size=self.settings.loop.batch_size,
+            start=start,
+            stop=stop,
+            seed=self.settings.seed,
+            workers=self.settings.data.workers,
+        )
+
+    def _assemble(
+        self, indices: Sequence[int], variants: Sequence[int], positions: Tensor
+    ) -> Batch:
+        captions = tuple(self.source.captions(indices, variants))
+        return Batch(positions, captions, moments=torch.from_numpy(self.moments[list(indices)]))
+
+    def loss(self, batch: Batch) -> Loss:
+        assert batch.moments is not None
+        seed, positions = self.settings.seed, batch.positions
+        mean, std = batch.moments.to(self.device).chunk(2, dim=1)
+        shape = mean.shape[1:]
+        draw = normal(seed, positions, "posterior", shape).to(mean)
+        latents = self.model.scale(mean + std * draw)
+        added = normal(seed, positions, "noise", shape).to(mean)
+        schedule = self.model.scheduler.schedule
+        t = even_timesteps(positions, seed, schedule.num_train_timesteps).to(self.device)
+        kept = uniform(seed, positions, "dropout") >= self.own.caption_dropout
+        condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
+        losses = training_loss(
+            self.model.unet,
+            schedule,
+            self.own.prediction,
+            latents,
+            t,
+            added,
+            condition,
+            weighting=self.own.weighting,
+        )
+        return Loss(losses.mean(), {})
+
+    def preview(self) -> Image.Image:
+        prompts = self.own.preview_prompts or tuple(self.source.captions(range(16), [0] * 16))
+        sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
+        pictures = run(self.model, TextToImage(prompt=prompts, sampling=sampling))
+        return contact_sheet([picture.image for picture in pictures], columns=8)
+
+    def export(self, folder: Path) -> None:
+        """Write the whole model as a folder that other programs open."""
+        save(self.model, folder)
+
+
+def captions_of(source: Source) -> list[str]:
+    """The captions that the vocabulary is learned from."""
+    indices = range(min(CAPTIONS_READ, len(source)))
+    return source.captions(indices, [0] * len(indices))
+
+
+def even_timesteps(positions: Tensor, seed: int, count: int) -> Tensor:
+    """Timesteps (B,) int64 for samples at these positions, spread evenly over any run of positions.
+
+    The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so that
+    each batch sees all noise levels and the loss of a batch varies less than with independent draws.
+    """
+    golden = 0.6180339887498949
+    start = uniform(seed, torch.zeros(1, dtype=torch.int64), "timestep")
+    return (((positions.double() * golden + start) % 1.0) * count).long()
+
+
+def digest(network: nn.Module) -> str:
+    """A short digest of a network's weights."""
+    sha = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        sha.update(tensor.cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()[:16]

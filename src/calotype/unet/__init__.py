@@ -1,0 +1,16 @@
+"""Noisy latent + Condition -> output: the conditional UNet of latent diffusion."""
+
+from calotype.unet.config import UNetConfig
+from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, table
+from calotype.unet.unet import UNet
+
+__all__ = [
+    "AttentionSpec",
+    "BlockSpec",
+    "Plan",
+    "ResnetSpec",
+    "UNet",
+    "UNetConfig",
+    "plan",
+    "table",
+]

@@ -1,0 +1,90 @@
+"""The blocks of the UNet: down, middle and up, each built from its part of the plan."""
+
+from __future__ import annotations
+
+from torch import Tensor, cat, nn
+
+from calotype.layers import Downsample, ResnetBlock, Upsample
+from calotype.unet.attention import SpatialTransformer
+from calotype.unet.config import UNetConfig
+from calotype.unet.plan import BlockSpec
+
+
+def _resnets(spec: BlockSpec, config: UNetConfig, time_channels: int) -> nn.ModuleList:
+    return nn.ModuleList(
+        ResnetBlock(
+            resnet.in_channels + resnet.skip_channels,
+            resnet.out_channels,
+            groups=config.norm_num_groups,
+            eps=config.norm_eps,
+            time_channels=time_channels,
+            scale_shift=config.resnet_time_scale_shift == "scale_shift",
+        )
+        for resnet in spec.resnets
+    )
+
+
+def _attentions(spec: BlockSpec, config: UNetConfig) -> nn.ModuleList:
+    return nn.ModuleList(
+        SpatialTransformer(
+            attention, groups=config.norm_num_groups, linear=config.use_linear_projection
+        )
+        for attention in spec.attentions
+    )
+
+
+class DownBlock(nn.Module):
+    """Residual blocks with or without attention, then half the size unless it is the last level."""
+
+    def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
+        super().__init__()
+        self.resnets = _resnets(spec, config, time_channels)
+        self.attentions = _attentions(spec, config)
+        self.downsamplers = nn.ModuleList(
+            [Downsample(spec.out_channels, padding=1)] if spec.resampled else []
+        )
+
+    def forward(self, x: Tensor, emb: Tensor, context: Tensor | None) -> list[Tensor]:
+        """What each layer gives, in order: the last goes on, and all of them are skips."""
+        outputs = []
+        for index, resnet in enumerate(self.resnets):
+            x = resnet(x, emb)
+            if self.attentions:
+                x = self.attentions[index](x, context)
+            outputs.append(x)
+        return outputs + [downsample(x) for downsample in self.downsamplers]
+
+
+class MiddleBlock(nn.Module):
+    """Residual block, attention, residual block at the lowest resolution."""
+
+    def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
+        super().__init__()
+        self.resnets = _resnets(spec, config, time_channels)
+        self.attentions = _attentions(spec, config)
+
+    def forward(self, x: Tensor, emb: Tensor, context: Tensor | None) -> Tensor:
+        x = self.resnets[0](x, emb)
+        return self.resnets[1](self.attentions[0](x, context), emb)
+
+
+class UpBlock(nn.Module):
+    """Residual blocks that each take a skip, then the size of the next skip."""
+
+    def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
+        super().__init__()
+        self.resnets = _resnets(spec, config, time_channels)
+        self.attentions = _attentions(spec, config)
+        self.upsamplers = nn.ModuleList([Upsample(spec.out_channels)] if spec.resampled else [])
+
+    def forward(
+        self, x: Tensor, skips: list[Tensor], emb: Tensor, context: Tensor | None
+    ) -> Tensor:
+        """Takes its skips from the end of ``skips``; what is left there says the next size."""
+        for index, resnet in enumerate(self.resnets):
+            x = resnet(cat([x, skips.pop()], dim=1), emb)
+            if self.attentions:
+                x = self.attentions[index](x, context)
+        for upsample in self.upsamplers:
+            x = upsample(x, skips[-1].shape[-2:])
+        return x

@@ -1,0 +1,167 @@
+"""The settings of a conditional UNet, under their published names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeVar
+
+from calotype.errors import UserError
+from calotype.layers import read_fields
+
+T = TypeVar("T")
+
+DOWN_BLOCKS = ("CrossAttnDownBlock2D", "DownBlock2D")
+MIDDLE_BLOCKS = ("UNetMidBlock2DCrossAttn", None)
+UP_BLOCKS = ("CrossAttnUpBlock2D", "UpBlock2D")
+CLASS_EMBEDDINGS = (None, "timestep", "projection")
+TIME_SHIFTS = ("default", "scale_shift")
+
+# Fields of the published config.json with the values at which they ask for nothing.
+_INACTIVE: dict[str, tuple[Any, ...]] = {
+    "act_fn": ("silu", "swish"),
+    "addition_embed_type": (None,),
+    "addition_embed_type_num_heads": (64,),
+    "addition_time_embed_dim": (None,),
+    "attention_type": ("default",),
+    "center_input_sample": (False,),
+    "class_embeddings_concat": (False,),
+    "conv_in_kernel": (3,),
+    "conv_out_kernel": (3,),
+    "cross_attention_norm": (None,),
+    "downsample_padding": (1,),
+    "dropout": (0.0,),
+    "dual_cross_attention": (False,),
+    "encoder_hid_dim": (None,),
+    "encoder_hid_dim_type": (None,),
+    "mid_block_only_cross_attention": (None, False),
+    "mid_block_scale_factor": (1,),
+    "num_attention_heads": (None,),
+    "resnet_out_scale_factor": (1.0,),
+    "resnet_skip_time_act": (False,),
+    "reverse_transformer_layers_per_block": (None,),
+    "time_embedding_act_fn": (None,),
+    "time_embedding_dim": (None,),
+    "time_embedding_type": ("positional",),
+    "timestep_post_act": (None,),
+}
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """What a UNet is built from: the fields of a published UNet2DConditionModel config.json.
+
+    Where one value or a tuple is taken, the tuple has one value a level, highest resolution first.
+
+    sample_size: latents of the training pictures (a note; any size works).
+    in_channels: of the latent and what ``Condition.concat`` joins to it.
+    down_block_types, up_block_types: ``down`` from the highest resolution, ``up`` from the lowest.
+    mid_block_type: None for no middle.
+    only_cross_attention: the first attention of a block reads the context too, instead of itself.
+    attention_head_dim: the *number of heads* in Stable Diffusion 1 and 2, for all its name says (an
+        inherited misnomer: 8 heads in SD 1; 5, 10, 20, 20 in SD 2, which makes heads of 64).
+    use_linear_projection: linear layers around the transformers (SD 2), else 1x1 convolutions.
+    upcast_attention: scores in float32. Torch's fused attention always does this (a note).
+    class_embed_type: what ``Condition.vector`` is: "projection" of a float vector of width
+        ``projection_class_embeddings_input_dim``; "timestep", a number embedded as time is; or
+        None: an index into a table of ``num_class_embeds`` rows, if that is given.
+    time_cond_proj_dim: width of ``Condition.guidance``.
+    """
+
+    sample_size: int | tuple[int, int] | None = None
+    in_channels: int = 4
+    out_channels: int = 4
+    flip_sin_to_cos: bool = True
+    freq_shift: int = 0
+    down_block_types: tuple[str, ...] = (
+        "CrossAttnDownBlock2D",
+        "CrossAttnDownBlock2D",
+        "CrossAttnDownBlock2D",
+        "DownBlock2D",
+    )
+    mid_block_type: str | None = "UNetMidBlock2DCrossAttn"
+    up_block_types: tuple[str, ...] = (
+        "UpBlock2D",
+        "CrossAttnUpBlock2D",
+        "CrossAttnUpBlock2D",
+        "CrossAttnUpBlock2D",
+    )
+    only_cross_attention: bool | tuple[bool, ...] = False
+    block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280)
+    layers_per_block: int | tuple[int, ...] = 2
+    norm_num_groups: int = 32
+    norm_eps: float = 1e-5
+    cross_attention_dim: int | tuple[int, ...] = 1280
+    transformer_layers_per_block: int | tuple[int, ...] = 1
+    attention_head_dim: int | tuple[int, ...] = 8
+    use_linear_projection: bool = False
+    class_embed_type: Literal["timestep", "projection"] | None = None
+    num_class_embeds: int | None = None
+    projection_class_embeddings_input_dim: int | None = None
+    time_cond_proj_dim: int | None = None
+    upcast_attention: bool = False
+    resnet_time_scale_shift: Literal["default", "scale_shift"] = "default"
+
+    def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_levels()
+        if self.class_embed_type == "projection" and not self.projection_class_embeddings_input_dim:
+            raise UserError(
+                'class_embed_type = "projection" needs projection_class_embeddings_input_dim'
+            )
+        heads = self.per_level(self.attention_head_dim)
+        for channels, count in zip(self.block_out_channels, heads, strict=True):
+            if channels % self.norm_num_groups or channels % count:
+                raise UserError(
+                    f"block_out_channels = {self.block_out_channels}: each must be a multiple of "
+                    f"norm_num_groups = {self.norm_num_groups} and of the number of heads, "
+                    f"attention_head_dim = {self.attention_head_dim}"
+                )
+
+    def _check_choices(self) -> None:
+        choices: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
+            ("down_block_types", self.down_block_types, DOWN_BLOCKS),
+            ("mid_block_type", (self.mid_block_type,), MIDDLE_BLOCKS),
+            ("up_block_types", self.up_block_types, UP_BLOCKS),
+            ("class_embed_type", (self.class_embed_type,), CLASS_EMBEDDINGS),
+            ("resnet_time_scale_shift", (self.resnet_time_scale_shift,), TIME_SHIFTS),
+        )
+        for name, values, allowed in choices:
+            for value in values:
+                if value not in allowed:
+                    raise UserError(f"{name}: {value!r} is not supported, only {allowed}")
+
+    def _check_levels(self) -> None:
+        levels = len(self.block_out_channels)
+        for name in (
+            "down_block_types",
+            "up_block_types",
+            "only_cross_attention",
+            "layers_per_block",
+            "cross_attention_dim",
+            "transformer_layers_per_block",
+            "attention_head_dim",
+        ):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) != levels:
+                raise UserError(
+                    f"{name} = {value} has {len(value)} levels, block_out_channels has {levels}"
+                )
+
+    def per_level(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
+        """A value for each level, from one for all or a tuple that has one for each."""
+        return value if isinstance(value, tuple) else (value,) * len(self.block_out_channels)
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> UNetConfig:
+        """The record in a published config.json; UserError for what is not supported."""
+        return UNetConfig(**read_fields(UNetConfig, values, _INACTIVE))
+
+    def to_json(self) -> dict[str, Any]:
+        """The config.json of this UNet, as diffusers reads it."""
+        ours = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+        at_rest = {name: values[0] for name, values in _INACTIVE.items()}
+        return {"_class_name": "UNet2DConditionModel", **at_rest, **ours}

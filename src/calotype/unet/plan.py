@@ -1,0 +1,176 @@
+"""The plan of a UNet: every channel, skip and head counted out before a module is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calotype.unet.config import UNetConfig
+
+
+@dataclass(frozen=True)
+class ResnetSpec:
+    """One residual block: what comes along the path, what joins it from a skip, what goes out."""
+
+    in_channels: int
+    skip_channels: int  # 0 on the way down and in the middle
+    out_channels: int
+
+
+@dataclass(frozen=True)
+class AttentionSpec:
+    """One spatial transformer of ``layers`` blocks, reading a context ``context_channels`` wide."""
+
+    channels: int
+    heads: int
+    layers: int
+    context_channels: int
+    only_cross: bool
+
+    @property
+    def head_dim(self) -> int:
+        """The width of a head."""
+        return self.channels // self.heads
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """One block of the UNet.
+
+    name: its module's path, such as ``down_blocks.0``.
+    factor: how many latents of the input one place of this block is wide (1, 2, 4, ...).
+    resnets, attentions: in order; ``attentions`` is empty, or has one after each residual block
+        (in the middle, between them).
+    resampled: ends in a downsampling (on the way down) or an upsampling (on the way up).
+    """
+
+    name: str
+    factor: int
+    resnets: tuple[ResnetSpec, ...]
+    attentions: tuple[AttentionSpec, ...]
+    resampled: bool
+
+    @property
+    def out_channels(self) -> int:
+        """Channels that leave the block."""
+        return self.resnets[-1].out_channels
+
+    @property
+    def pushed(self) -> tuple[int, ...]:
+        """Channels of the skips that it leaves as a down block: its layers', its downsampling's."""
+        return (self.out_channels,) * (len(self.resnets) + self.resampled)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole UNet as data: blocks in the order in which a latent passes through them."""
+
+    time_channels: int
+    in_channels: int  # of the first block: what the convolution before it makes
+    down: tuple[BlockSpec, ...]
+    middle: BlockSpec | None
+    up: tuple[BlockSpec, ...]
+
+    @property
+    def blocks(self) -> tuple[BlockSpec, ...]:
+        """All blocks, down, middle and up."""
+        return (*self.down, *((self.middle,) if self.middle else ()), *self.up)
+
+    @property
+    def skips(self) -> tuple[int, ...]:
+        """Channels of every skip in the order pushed; the way up takes them from the end."""
+        return (self.in_channels, *(width for block in self.down for width in block.pushed))
+
+
+def plan(config: UNetConfig) -> Plan:
+    """Count out a UNet. Two residual blocks a level going down means three a level going up."""
+    widths = config.block_out_channels
+    down = tuple(_down(config, level) for level in range(len(widths)))
+    skips = [widths[0], *(width for block in down for width in block.pushed)]
+    up, channels = [], widths[-1]
+    for index in range(len(widths)):
+        up.append(_up(config, index, channels, skips))
+        channels = up[-1].out_channels
+    assert not skips
+    return Plan(4 * widths[0], widths[0], down, _middle(config), tuple(up))
+
+
+def _down(config: UNetConfig, level: int) -> BlockSpec:
+    widths = config.block_out_channels
+    width, layers = widths[level], config.per_level(config.layers_per_block)[level]
+    attended = config.down_block_types[level] == "CrossAttnDownBlock2D"
+    return BlockSpec(
+        name=f"down_blocks.{level}",
+        factor=2**level,
+        resnets=_chain(widths[max(level - 1, 0)], width, (0,) * layers),
+        attentions=(_attention(config, level),) * (layers * attended),
+        resampled=level < len(widths) - 1,
+    )
+
+
+def _middle(config: UNetConfig) -> BlockSpec | None:
+    if config.mid_block_type is None:
+        return None
+    level = len(config.block_out_channels) - 1
+    width = config.block_out_channels[level]
+    return BlockSpec(
+        name="mid_block",
+        factor=2**level,
+        resnets=_chain(width, width, (0, 0)),
+        attentions=(_attention(config, level, middle=True),),
+        resampled=False,
+    )
+
+
+def _up(config: UNetConfig, index: int, channels: int, skips: list[int]) -> BlockSpec:
+    """The ``index``-th block going up, fed ``channels`` from below; takes from ``skips``."""
+    level = len(config.block_out_channels) - 1 - index
+    layers = config.per_level(config.layers_per_block)[level] + 1
+    attended = config.up_block_types[index] == "CrossAttnUpBlock2D"
+    taken = tuple(skips.pop() for _ in range(layers))
+    return BlockSpec(
+        name=f"up_blocks.{index}",
+        factor=2**level,
+        resnets=_chain(channels, config.block_out_channels[level], taken),
+        attentions=(_attention(config, level),) * (layers * attended),
+        resampled=level > 0,
+    )
+
+
+def _chain(channels: int, width: int, skips: tuple[int, ...]) -> tuple[ResnetSpec, ...]:
+    """Residual blocks in a row, one for each of ``skips``, all ``width`` wide at their ends."""
+    return tuple(
+        ResnetSpec(width if index else channels, skip, width) for index, skip in enumerate(skips)
+    )
+
+
+def _attention(config: UNetConfig, level: int, middle: bool = False) -> AttentionSpec:
+    return AttentionSpec(
+        channels=config.block_out_channels[level],
+        heads=config.per_level(config.attention_head_dim)[level],
+        layers=config.per_level(config.transformer_layers_per_block)[level],
+        context_channels=config.per_level(config.cross_attention_dim)[level],
+        # The published middle block always attends to itself first.
+        only_cross=not middle and config.per_level(config.only_cross_attention)[level],
+    )
+
+
+def table(plan: Plan) -> str:
+    """The plan as text, one line a residual block with what follows it."""
+    lines = ["block          size    in + skip ->  out  heads x dim (layers)"]
+    for block in plan.blocks:
+        for index, spec in enumerate(block.resnets):
+            skip = f"+ {spec.skip_channels:4}" if spec.skip_channels else " " * 6
+            heads = _heads(block.attentions[index]) if index < len(block.attentions) else ""
+            lines.append(
+                f"{block.name:14} 1/{block.factor:<2} {spec.in_channels:5} {skip} -> "
+                f"{spec.out_channels:4}  {heads}".rstrip()
+            )
+        if block.resampled:
+            way = "down to" if block in plan.down else "up to"
+            size = block.factor * 2 if block in plan.down else block.factor // 2
+            lines.append(f"{'':14} {way} 1/{size}")
+    return "\n".join(lines)
+
+
+def _heads(spec: AttentionSpec) -> str:
+    return f"{spec.heads:2} x {spec.head_dim:3} ({spec.layers})"

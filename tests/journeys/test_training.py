@@ -1,0 +1,148 @@
+"""Training as a user does it: a run, a stop, a resume; and the law that a break changes nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from calotype.checkpoints.files import read_safetensors
+from calotype.errors import UserError
+from calotype.training import TrainSettings, train
+from calotype.training.state import checkpoints
+
+BATCH = 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small captioned pictures of flat colours."""
+    path = tmp_path_factory.mktemp("pictures")
+    colours = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (40, 60, 200)}
+    for number, (name, rgb) in enumerate([*colours.items()] * 2):
+        pixels = np.full((40, 32, 3), rgb, np.uint8)
+        pixels[number * 4 : number * 4 + 8] = 255
+        Image.fromarray(pixels).save(path / f"{number}.png")
+        (path / f"{number}.txt").write_text(f"a {name} flag with a white bar, number {number}")
+    return path
+
+
+def autoencoder_run(folder: Path, out: Path, samples: int) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {
+            "task": "autoencoder",
+            "out": out,
+            "data": {"source": str(folder), "size": 32},
+            "loop": {"samples": samples, "batch_size": BATCH, "save_every": 2, "keep": 9},
+            "optimizer": {"warmup": 0, "decay": "constant"},
+            "autoencoder": {"preset": "tiny"},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def autoencoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny autoencoder after a few steps: enough to be the frozen half of a diffusion run."""
+    settings = autoencoder_run(folder, tmp_path_factory.mktemp("autoencoder") / "run", 6)
+    list(train(settings))
+    return settings.out / "model" / "vae"
+
+
+def diffusion_run(folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
+    settings = autoencoder_run(folder, out, samples).model_dump(exclude={"autoencoder"})
+    return TrainSettings.model_validate(
+        settings
+        | {
+            "task": "diffusion",
+            "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600},
+        }
+    )
+
+
+@pytest.fixture(params=["autoencoder", "diffusion"])
+def run(request, folder: Path, autoencoder: Path, tmp_path: Path):
+    """(name, samples) -> settings of a run of either task."""
+
+    def settings(name: str, samples: int) -> TrainSettings:
+        if request.param == "autoencoder":
+            return autoencoder_run(folder, tmp_path / name, samples)
+        return diffusion_run(folder, tmp_path / name, samples, autoencoder)
+
+    return settings
+
+
+def state_of(out: Path) -> dict[str, torch.Tensor]:
+    return read_safetensors(checkpoints(out)[-1])
+
+
+def test_two_steps_and_two_more_are_four(run):
+    """The law of resumption: weights, optimiser, averages and journal, bit for bit."""
+    unbroken, broken = run("unbroken", 4 * BATCH), run("broken", 4 * BATCH)
+    list(train(unbroken))
+    steps = iter(train(broken, should_stop=lambda: True))
+    assert next(steps).samples == BATCH
+    list(steps)
+    list(train(broken, resume=True, should_stop=lambda: True))
+    assert checkpoints(broken.out)[-1].stem == f"{2 * BATCH:010d}"
+    list(train(broken, resume=True))
+
+    whole, parts = state_of(unbroken.out), state_of(broken.out)
+    assert whole.keys() == parts.keys()
+    assert any(key.startswith("optimizer:") for key in whole)
+    for key, tensor in whole.items():
+        assert torch.equal(tensor, parts[key]), key
+    journals = [(settings.out / "journal.jsonl").read_bytes() for settings in (unbroken, broken)]
+    assert journals[0] == journals[1]
+    for path in sorted((unbroken.out / "model").rglob("*.safetensors")):
+        other = broken.out / path.relative_to(unbroken.out)
+        assert path.read_bytes() == other.read_bytes(), path
+
+
+def test_lines_after_the_checkpoint_are_cut(run):
+    """A crash between two checkpoints leaves journal lines that the resumed run writes again, once."""
+    settings = run("crashed", 4 * BATCH)
+    list(train(settings))
+    for late in checkpoints(settings.out)[1:]:
+        late.unlink()
+    with (settings.out / "journal.jsonl").open("a") as journal:
+        journal.write('{"samples": 10')  # a line that the crash cut short
+    list(train(settings, resume=True))
+    lines = [json.loads(line) for line in (settings.out / "journal.jsonl").open()]
+    assert [line["samples"] for line in lines] == [2, 4, 6, 8]
+
+
+def test_a_run_leaves_what_a_person_looks_for(run):
+    settings = run("plain", 2 * BATCH)
+    progress = list(train(settings))
+    assert [step.samples for step in progress] == [2, 4]
+    assert progress[-1].saved == checkpoints(settings.out)[-1]
+    assert {"loss", "gradient_norm"} <= progress[-1].metrics.keys()
+    assert len(list((settings.out / "previews").glob("*.png"))) == 1
+    assert (settings.out / "settings.json").exists()
+
+
+def test_every_parameter_trains(run):
+    """After one step with no weight decay nothing is where it was: no module is frozen by mistake."""
+    settings = run("moved", 3 * BATCH)
+    list(train(settings))
+    first, last = checkpoints(settings.out)[0], checkpoints(settings.out)[-1]
+    before, after = read_safetensors(first), read_safetensors(last)
+    still = [
+        key for key in before if key.startswith("weights:") and torch.equal(before[key], after[key])
+    ]
+    # A token that no caption used has no gradient; nor has the position of a caption's padding.
+    assert [key for key in still if "embedding" not in key] == []
+
+
+def test_a_run_is_never_overwritten(run):
+    settings = run("once", BATCH)
+    list(train(settings))
+    with pytest.raises(UserError, match="--resume"):
+        list(train(settings))
+
+
+def test_resuming_nothing_is_a_mistake(run):
+    with pytest.raises(UserError, match="no checkpoint"):
+        list(train(run("nothing", BATCH), resume=True))

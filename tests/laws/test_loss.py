@@ -1,0 +1,78 @@
+"""Laws of the training loss."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calotype.condition import Condition
+from calotype.diffusion import PREDICTIONS, SchedulerConfig, denoised, normal, training_loss
+
+SCHEDULE = SchedulerConfig().schedule
+LATENTS, NOISE = normal(range(4), 0, "latents", (2, 3, 3)), normal(range(4), 0, "noise", (2, 3, 3))
+
+kinds = st.sampled_from(PREDICTIONS)
+times = st.lists(st.integers(0, 999), min_size=4, max_size=4).map(torch.tensor)
+
+
+@given(kinds, times)
+def test_a_perfect_network_has_no_loss(kind: str, t: torch.Tensor) -> None:
+    """The network is told alpha x0 + sigma n; the answer is made from the papers' definitions."""
+    alpha = SCHEDULE.alphas_cumprod[t].sqrt().float().reshape(-1, 1, 1, 1)
+    sigma = (1 - SCHEDULE.alphas_cumprod[t]).sqrt().float().reshape(-1, 1, 1, 1)
+    answers = {"epsilon": NOISE, "v_prediction": alpha * NOISE - sigma * LATENTS, "sample": LATENTS}
+
+    def network(x: torch.Tensor, told: torch.Tensor, condition: Condition) -> torch.Tensor:
+        torch.testing.assert_close(x, alpha * LATENTS + sigma * NOISE, rtol=1e-5, atol=1e-6)
+        assert torch.equal(told, t.float())
+        return answers[kind]
+
+    loss = training_loss(network, SCHEDULE, kind, LATENTS, t, NOISE, Condition())
+    assert loss.shape == (4,)
+    # An error of 1e-7 in x, over sigma_0 = 0.03, squared.
+    assert float(loss.max()) < 1e-9
+
+
+@given(kinds, times, st.floats(0.5, 20))
+def test_min_snr_is_one_loss_of_x0_for_every_prediction(
+    kind: str, t: torch.Tensor, gamma: float
+) -> None:
+    """min(SNR, gamma) |D - x0|^2, whatever the network's output means (Hang et al. 2023)."""
+    output = normal(range(4), 0, "output", (2, 3, 3)).double()
+    latents, noise = LATENTS.double(), NOISE.double()
+    sigma = SCHEDULE.sigmas[t].reshape(-1, 1, 1, 1)
+    x0 = denoised(kind, output, latents + sigma * noise, sigma)
+    expected = (x0 - latents).square().mean((1, 2, 3)) * (SCHEDULE.sigmas[t] ** -2).clamp(max=gamma)
+    loss = training_loss(
+        lambda *_: output, SCHEDULE, kind, latents, t, noise, Condition(), "min_snr", gamma
+    )
+    torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-12)
+
+
+@given(kinds, times, st.permutations(range(4)))
+def test_a_sample_is_judged_alone(kind: str, t: torch.Tensor, order: list[int]) -> None:
+    def loss(rows: list[int]) -> torch.Tensor:
+        return training_loss(
+            lambda x, *_: 0.5 * x,
+            SCHEDULE,
+            kind,
+            LATENTS[rows],
+            t[rows],
+            NOISE[rows],
+            Condition(),
+            "min_snr",
+        )
+
+    torch.testing.assert_close(loss(order), loss([0, 1, 2, 3])[order], rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("kind", PREDICTIONS)
+def test_the_loss_reaches_the_network(kind: str) -> None:
+    weight = torch.tensor(0.5, requires_grad=True)
+    t = torch.tensor([0, 10, 500, 999])
+    training_loss(
+        lambda x, *_: weight * x, SCHEDULE, kind, LATENTS, t, NOISE, Condition(), "min_snr"
+    ).sum().backward()
+    assert weight.grad is not None
+    assert bool(weight.grad.isfinite())
+    assert float(weight.grad.abs()) > 0

@@ -1,0 +1,222 @@
+"""Laws of the samplers: what they equal, how fast they converge, where they begin and end."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from calotype.diffusion import Noise, SchedulerConfig
+from calotype.errors import UserError
+from calotype.sampling import SAMPLERS, SPACINGS, path, sampler
+from calotype.sampling.sigmas import karras
+
+CONFIG = SchedulerConfig()
+NOISE = Noise(seeds=(1, 2), shape=(4, 3, 3))
+names = st.sampled_from(list(SAMPLERS))
+spacings = st.sampled_from([None, *SPACINGS])
+
+
+def toy(x: Tensor, sigma: float) -> Tensor:
+    """A nonlinear denoiser, to tell apart what is equal on linear ones only."""
+    return torch.tanh(x / math.hypot(1, sigma)) + 0.1 * x.roll(1, 1) / (1 + sigma**2)
+
+
+def last(name: str, sigmas: Tensor, denoise=toy, scale: float = 1.0, **options) -> Tensor:
+    x = NOISE.start().double() * scale
+    return [*SAMPLERS[name].walk(denoise, x, sigmas, NOISE, **options)][-1].x
+
+
+# The textbook, in its own coordinates: independent of everything but the denoiser.
+
+
+def textbook_ddim(x: Tensor, alphas_cumprod: list[float], eta: float) -> Tensor:
+    """Song et al. 2021, equations 12 and 16, over x_t = sqrt(a) x0 + sqrt(1 - a) n."""
+    for index, (a, a_next) in enumerate(pairwise(alphas_cumprod)):
+        x0 = toy(x / math.sqrt(a), math.sqrt((1 - a) / a))
+        epsilon = (x - math.sqrt(a) * x0) / math.sqrt(1 - a)
+        deviation = eta * math.sqrt((1 - a_next) / (1 - a)) * math.sqrt(1 - a / a_next)
+        direction = math.sqrt(1 - a_next - deviation**2) * epsilon
+        x = math.sqrt(a_next) * x0 + direction + deviation * NOISE(index).double()
+    return x
+
+
+def textbook_ddpm(x: Tensor, alphas_cumprod: list[float]) -> Tensor:
+    """Ho et al. 2020, equations 6 and 7, with the posterior's own variance."""
+    for index, (a, a_next) in enumerate(pairwise(alphas_cumprod)):
+        x0 = toy(x / math.sqrt(a), math.sqrt((1 - a) / a))
+        beta = 1 - a / a_next
+        mean = math.sqrt(a_next) * beta / (1 - a) * x0
+        mean = mean + math.sqrt(1 - beta) * (1 - a_next) / (1 - a) * x
+        variance = (1 - a_next) / (1 - a) * beta
+        x = mean + math.sqrt(variance) * NOISE(index).double()
+    return x
+
+
+def in_vp(sigmas: Tensor) -> list[float]:
+    return (1 / (1 + sigmas**2)).tolist()
+
+
+@given(st.floats(0, 1), st.integers(1, 60), st.booleans())
+def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
+    eta: float, steps: int, to_one: bool
+) -> None:
+    config = SchedulerConfig(set_alpha_to_one=to_one)
+    sigmas = path(config, "ddim", None, steps).sigmas
+    alphas_cumprod = in_vp(sigmas)
+    # Noise of the size of the prior, at the first level.
+    start = math.hypot(1, float(sigmas[0]))
+    expected = textbook_ddim(NOISE.start().double(), alphas_cumprod, eta)
+    for name in ("ddim", "euler_ancestral"):
+        x = last(name, sigmas, scale=start, eta=eta) * math.sqrt(alphas_cumprod[-1])
+        # A few float64 roundings a step.
+        torch.testing.assert_close(x, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 10, 250, 1000])
+def test_ddpm_is_the_textbook_posterior(steps: int) -> None:
+    """Also on all 1000 timesteps, as it was trained: leading timesteps, down from the last."""
+    route = path(CONFIG, "ddpm", None, steps)
+    expected = textbook_ddpm(NOISE.start().double(), in_vp(route.sigmas))
+    x = last("ddpm", route.sigmas, scale=route.start) * route.final_alpha
+    torch.testing.assert_close(x, expected, rtol=0, atol=1e-11)
+    torch.testing.assert_close(
+        last("ddim", route.sigmas, scale=route.start, eta=1.0), x, rtol=0, atol=0
+    )
+
+
+def gaussian(x: Tensor, sigma: float, deviation: float = 0.7) -> Tensor:
+    """The exact denoiser of data from N(0, deviation^2)."""
+    return x * (deviation**2 / (deviation**2 + sigma**2))
+
+
+def gaussian_error(name: str, steps: int, high: float = 10.0, low: float = 0.1) -> float:
+    """How far a walk between two positive levels ends from the exact flow of Gaussian data."""
+    x = last(name, karras(low, high, steps + 1), gaussian)
+    # On the flow, x keeps its place among samples of variance deviation^2 + sigma^2.
+    exact = NOISE.start().double() * math.sqrt((0.7**2 + low**2) / (0.7**2 + high**2))
+    return float((x - exact).abs().max())
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [("euler", 1), ("ddim", 1), ("heun", 2), ("dpm++2m", 2)]
+)
+def test_order_of_convergence(name: str, order: int) -> None:
+    """Half the stride, 2^order times less error."""
+    measured = math.log2(gaussian_error(name, 160) / gaussian_error(name, 320))
+    assert measured == pytest.approx(order, abs=0.15)
+
+
+@given(names, spacings, st.integers(1, 60), st.booleans())
+def test_a_denoiser_that_knows_the_answer_ends_there(
+    name: str, spacing: str | None, steps: int, to_one: bool
+) -> None:
+    """From any start, whatever noise is added, to x0 plus the noise of the path's end."""
+    answer = torch.linspace(-1, 1, 72, dtype=torch.float64).reshape(2, 4, 3, 3)
+    route = path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
+    walked = [
+        *SAMPLERS[name].walk(
+            lambda x, sigma: answer, NOISE.start() * route.start, route.sigmas, NOISE
+        )
+    ]
+    assert [step.index for step in walked] == list(range(steps))
+    assert [step.sigma for step in walked] == route.sigmas[1:].tolist()
+    end = float(route.sigmas[-1])
+    # Unit noise of 72 values stays below 5; deterministic walks keep their first.
+    start = route.start / float(route.sigmas[0])
+    assert float((walked[-1].x - answer).abs().max()) <= 5 * end * max(1, start) + 1e-6
+
+
+@given(names, spacings, st.integers(1, 1000))
+def test_a_path_falls_from_within_the_table_to_its_end(
+    name: str, spacing: str | None, steps: int
+) -> None:
+    route = path(CONFIG, name, spacing, steps)
+    levels = CONFIG.schedule.sigmas
+    assert len(route.sigmas) == steps + 1
+    assert float(route.sigmas[0]) <= float(levels[-1]) * (1 + 1e-12)
+    assert bool((route.sigmas.diff() <= 0).all())
+    assert float(route.sigmas[-1]) == (float(levels[0]) if name == "ddim" else 0)
+    assert route.final_alpha == pytest.approx(
+        1 / math.sqrt(1 + float(route.sigmas[-1]) ** 2), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("steps", [500, 999, 1000])
+@pytest.mark.parametrize("spacing", SPACINGS)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_as_many_steps_as_there_are_timesteps(name: str, spacing: str, steps: int) -> None:
+    """Levels may meet there once they are rounded; no step divides by their distance."""
+    route = path(CONFIG, name, spacing, steps)
+    assert bool(last(name, route.sigmas, scale=route.start).isfinite().all())
+
+
+def test_the_first_levels_of_each_spacing() -> None:
+    """Lin et al. 2023, table 2, for 10 steps; and 11 intervals for DPM-Solver."""
+    t = {
+        (name, spacing): CONFIG.schedule.t(path(CONFIG, name, spacing, 10).sigmas[:3]).tolist()
+        for name in ("ddim", "euler", "dpm++2m")
+        for spacing in ("leading", "trailing", "linspace")
+    }
+    assert t["ddim", "leading"] == t["euler", "leading"] == [901, 801, 701]
+    assert t["ddim", "trailing"] == t["dpm++2m", "trailing"] == [999, 899, 799]
+    assert t["ddim", "linspace"] == t["euler", "linspace"] == [999, 888, 777]
+    assert t["dpm++2m", "leading"] == [901, 811, 721]
+    assert t["dpm++2m", "linspace"] == [999, 899, 799]
+
+
+def test_the_folder_decides_the_spacing_before_the_sampler_does() -> None:
+    folder = SchedulerConfig(timestep_spacing="trailing", use_karras_sigmas=True)
+    assert torch.equal(
+        path(folder, "euler", None, 9).sigmas, path(folder, "euler", "karras", 9).sigmas
+    )
+    assert torch.equal(
+        path(folder, "euler", "leading", 9).sigmas, path(CONFIG, "euler", "leading", 9).sigmas
+    )
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_half_precision_is_walked_in_float32(name: str) -> None:
+    seen = set()
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        seen.add(x.dtype)
+        return toy(x, sigma)
+
+    sigmas = path(CONFIG, name, None, 3).sigmas
+    steps = [*SAMPLERS[name].walk(denoise, NOISE.start().half(), sigmas, NOISE)]
+    assert seen == {torch.float32}
+    assert steps[-1].x.dtype == torch.float32
+
+
+def test_a_walk_does_nothing_until_it_is_asked() -> None:
+    """Cancelling is not asking for the next step."""
+    calls = []
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        calls.append(sigma)
+        return toy(x, sigma)
+
+    route = path(CONFIG, "euler", None, 20)
+    walk = SAMPLERS["euler"].walk(denoise, NOISE.start() * route.start, route.sigmas, NOISE)
+    assert not calls
+    next(walk)
+    assert calls == [float(route.sigmas[0])]
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1001])
+def test_steps_out_of_range(steps: int) -> None:
+    with pytest.raises(UserError, match=f"steps {steps}"):
+        path(CONFIG, "euler", None, steps)
+
+
+def test_names_that_are_not_in_the_tables() -> None:
+    with pytest.raises(UserError, match='did you mean "euler_ancestral"'):
+        sampler("euler_ancestrl")
+    with pytest.raises(UserError, match='did you mean "karras"'):
+        path(CONFIG, "euler", "karas", 10)
+    with pytest.raises(UserError, match="draws no noise"):
+        SAMPLERS["heun"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)

@@ -1,0 +1,93 @@
+"""SceneSource and the command: examples by number, files whole or not at all."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from calotype.cli.app import main
+from calotype.scenes import SceneSource, render
+
+SOURCE = SceneSource(seed=9, count=40, size=32)
+
+
+def test_examples_do_not_depend_on_the_batch():
+    batch = SOURCE.examples([7, 3, 11])
+    for example, index in zip(batch, (7, 3, 11), strict=True):
+        alone = SOURCE[index]
+        assert torch.equal(example.picture, alone.picture)
+        assert torch.equal(example.weight, alone.weight)
+        assert example.caption == alone.caption
+    longer = replace(SOURCE, count=4000)
+    assert torch.equal(longer[7].picture, batch[0].picture)
+
+
+def test_weights_stand_out_on_objects_and_just_around_them():
+    source = replace(SOURCE, size=64, object_weight=5.0)
+    for index in range(4):
+        weight = source[index].weight
+        objects = render([source.scene(index)], 64).objects[0] > 0
+        assert set(weight.unique().tolist()) == {1.0, 5.0}
+        assert (weight[objects] == 5).all()
+        assert objects.sum() < (weight == 5).sum() < 2 * objects.sum()
+
+
+def test_captions_vary_and_the_first_is_the_examples():
+    first, *others = SOURCE.captions([5] * 12, range(12))
+    assert first == SOURCE[5].caption
+    assert len({first, *others}) > 8
+
+
+def test_keys_tell_collections_apart():
+    changed = dict(seed=1, count=3, size=64, objects=(2, 2), split="all", object_weight=2.0)
+    keys = {SOURCE.key} | {replace(SOURCE, **{name: value}).key for name, value in changed.items()}
+    assert len(keys) == 1 + len(changed)
+    assert len(SOURCE) == 40
+    with pytest.raises(IndexError):
+        SOURCE[40]
+
+
+def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
+    folder, sheet = tmp_path / "a" / "scenes", tmp_path / "sheet.png"
+    asked = ["--count", "5", "--size", "24", "--seed", "9", "--objects", "1..3"]
+    assert main(["scenes", *asked, "--write", str(folder), "--grid", str(sheet)]) == 0
+    assert capsys.readouterr().out.split() == [str(sheet), str(folder)]
+    source = SceneSource(9, 5, size=24, objects=(1, 3))
+    for index, example in enumerate(source.examples(range(5))):
+        with Image.open(folder / f"{index:06d}.png") as image:
+            pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1
+        assert (pixels - example.picture).abs().max() < 1.01 / 255  # rounded to eight bits
+        assert (folder / f"{index:06d}.txt").read_text("utf-8").strip() == example.caption
+    assert len(list(folder.iterdir())) == 10
+    with Image.open(sheet) as image:
+        assert image.size == (3 * 24, 2 * 24)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--count", "0", "--grid", "x.png"], "--count = 0: must be at least 1"),
+        (["--size", "4", "--grid", "x.png"], "--size = 4"),
+        (["--objects", "1..4", "--grid", "x.png"], '--objects = "1..4"'),
+        (["--objects", "3..1", "--grid", "x.png"], '--objects = "3..1"'),
+        (["--grid", "x.gif"], "--grid = x.gif: must be a .png file"),
+        (["--grid", "missing/x.png"], "missing/x.png: cannot be written"),
+        (["--write", "full"], "--write = full: is not empty"),
+        (["--write", "full/file"], "--write = full/file: is a file"),
+        (["--write", "full/file/below"], "full/file/below: cannot be written"),
+        ([], "--grid FILE.png or --write FOLDER"),
+        (["--split", "trian", "--grid", "x.png"], 'did you mean "train"'),
+    ],
+)
+def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, monkeypatch, capsys, options, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["scenes", "--size", "8", "--count", "2", *options]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before

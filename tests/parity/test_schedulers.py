@@ -1,0 +1,208 @@
+"""Our samplers walk the trajectories of diffusers' schedulers, step by step, in float32.
+
+The reference is driven as its own pipelines drive it: config from a folder through ``from_config``,
+``init_noise_sigma``, ``scale_model_input``, ``step``. The network is a small nonlinear function of
+(x_t, t) that turns quickly with t, so that a timestep wrong by a tenth shows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from diffusers.schedulers import scheduling_ddpm, scheduling_euler_ancestral_discrete
+from torch import Tensor
+
+from calotype.condition import Condition
+from calotype.diffusion import Denoiser, Noise, SchedulerConfig
+from calotype.diffusion.config import TIMESTEP_SPACINGS
+from calotype.sampling import SAMPLERS, path
+
+SHAPE = (4, 3, 3)
+NOISE = Noise(seeds=(5, 6), shape=SHAPE)
+STEPS = (1, 2, 7, 20, 50)
+
+# Float32 tables on their side, float64 on ours: noise levels differ by up to 2e-5 near t = 0.
+TOLERANCE = 1e-4
+
+STABLE_DIFFUSION = {
+    "_class_name": "PNDMScheduler",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+    "clip_sample": False,
+}
+
+CLASSES = {
+    "ddim": diffusers.DDIMScheduler,
+    "ddpm": diffusers.DDPMScheduler,
+    "euler": diffusers.EulerDiscreteScheduler,
+    "euler_ancestral": diffusers.EulerAncestralDiscreteScheduler,
+    "heun": diffusers.HeunDiscreteScheduler,
+    "dpm++2m": diffusers.DPMSolverMultistepScheduler,
+}
+PRIOR = ("ddim", "ddpm", "dpm++2m")  # whose state is x_t; the others' is x_t / alpha_t
+
+
+def network(x: Tensor, t: Tensor, condition: Condition | None = None) -> Tensor:
+    """A stand-in for a UNet: bounded, mixing channels and places, turning with t."""
+    phase = 0.1 * t.reshape(-1, 1, 1, 1).to(x.dtype)
+    mixed = x.roll(1, 1) - 0.5 * x.roll(1, 3)
+    return torch.tanh(0.6 * x + 0.3 * mixed) + 0.4 * torch.sin(phase + 0.5 * x)
+
+
+def reference(
+    name: str,
+    values: dict[str, Any],
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
+    **step_options: Any,
+) -> Iterator[Tensor]:
+    """x / alpha after each step of diffusers' scheduler (after each pair of calls, for Heun)."""
+    calls = iter(range(10_000))
+    for module in (scheduling_ddpm, scheduling_euler_ancestral_discrete):
+        monkeypatch.setattr(module, "randn_tensor", lambda *_, **__: NOISE(next(calls)))
+    scheduler = CLASSES[name].from_config(values)
+    scheduler.set_timesteps(steps)
+    sample = NOISE.start() * scheduler.init_noise_sigma
+    levels = path(SchedulerConfig.from_json(values), name, None, steps).sigmas[1:]
+    for index, t in enumerate(scheduler.timesteps):
+        if step_options.get("eta"):
+            step_options["variance_noise"] = NOISE(index)
+        output = network(scheduler.scale_model_input(sample, t), t.expand(len(sample)))
+        sample = scheduler.step(output, t, sample, **step_options).prev_sample
+        if name == "heun":
+            # The second call of a step is the one that ends it; the last step has only a first.
+            if index % 2 == 0 and index < len(scheduler.timesteps) - 1:
+                continue
+            index //= 2
+        yield sample * (1 + levels[index] ** 2).sqrt() if name in PRIOR else sample
+
+
+def compare(
+    name: str,
+    values: dict[str, Any],
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tolerance: float = TOLERANCE,
+    **options: Any,
+) -> None:
+    config = SchedulerConfig.from_json(values)
+    route = path(config, name, None, steps)
+    denoiser = Denoiser(network, route.schedule, config.prediction_type)
+    walk = SAMPLERS[name].walk(
+        lambda x, sigma: denoiser(x, sigma, Condition()),
+        NOISE.start() * route.start,
+        route.sigmas,
+        NOISE,
+        **options,
+    )
+    expected = list(reference(name, values, steps, monkeypatch, **options))
+    count = 0
+    for step, theirs in zip(walk, expected, strict=True):
+        assert step.x.dtype == torch.float32
+        error = float((step.x - theirs).abs().max() / theirs.abs().max())
+        assert error < tolerance, f"step {step.index} of {steps}: {error:.1e}"
+        count += 1
+    assert count == steps
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_stable_diffusion_folder(
+    name: str, steps: int, prediction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder's own file, which names no spacing: each class has its own."""
+    compare(name, {**STABLE_DIFFUSION, "prediction_type": prediction}, steps, monkeypatch)
+
+
+# Their DDIM steps to t - 1000 // steps, whatever timestep comes next: where strides are not that,
+# the network is told another t than its input has. Ours never is; nothing to compare there.
+COMPARABLE = [
+    (name, spacing, steps)
+    for name in SAMPLERS
+    for spacing in TIMESTEP_SPACINGS
+    for steps in STEPS
+    if name != "ddim" or spacing == "leading" or (spacing == "trailing" and 1000 % steps == 0)
+]
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize(("name", "spacing", "steps"), COMPARABLE)
+def test_spacings(
+    name: str, spacing: str, steps: int, prediction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {**STABLE_DIFFUSION, "timestep_spacing": spacing, "prediction_type": prediction}
+    compare(name, values, steps, monkeypatch)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("spacing", TIMESTEP_SPACINGS)
+@pytest.mark.parametrize("name", ["euler", "heun", "dpm++2m"])
+def test_karras_levels(
+    name: str, spacing: str, steps: int, prediction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {**STABLE_DIFFUSION, "timestep_spacing": spacing, "prediction_type": prediction}
+    compare(name, {**values, "use_karras_sigmas": True}, steps, monkeypatch)
+
+
+@pytest.mark.parametrize("eta", [0.5, 1.0])
+@pytest.mark.parametrize("to_one", [False, True])
+def test_ddim_with_noise(eta: float, to_one: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare("ddim", {**STABLE_DIFFUSION, "set_alpha_to_one": to_one}, 20, monkeypatch, eta=eta)
+
+
+@pytest.mark.parametrize("name", ["ddim", "euler", "euler_ancestral", "dpm++2m"])
+@pytest.mark.parametrize("steps", [1, 2, 20, 50])
+def test_zero_terminal_snr(name: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        **STABLE_DIFFUSION,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    }
+    # Their Euler step from sigma 4096 to 1 or less is rounded at the last bit of 4096 (5e-4).
+    coarse = name.startswith("euler") and steps <= 2
+    compare(name, values, steps, monkeypatch, tolerance=1e-3 if coarse else TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["ddim", "ddpm", "euler", "heun", "dpm++2m"])
+def test_a_network_that_predicts_the_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare(name, {**STABLE_DIFFUSION, "prediction_type": "sample"}, 20, monkeypatch)
+
+
+@pytest.mark.parametrize("betas", ["linear", "scaled_linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("zero_snr", [False, True])
+def test_tables(betas: str, zero_snr: bool) -> None:
+    values = {
+        **STABLE_DIFFUSION,
+        "beta_schedule": betas,
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": zero_snr,
+    }
+    ours = SchedulerConfig.from_json(values).schedule.alphas_cumprod
+    theirs = diffusers.DDIMScheduler.from_config(values).alphas_cumprod.double()
+    # A thousand float32 products on their side.
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)
+
+
+def test_what_we_write_diffusers_reads_as_the_same_schedule() -> None:
+    config = replace(SchedulerConfig(), prediction_type="v_prediction", timestep_spacing="trailing")
+    theirs = diffusers.DDIMScheduler.from_config(config.to_json())
+    assert theirs.config.prediction_type == "v_prediction"
+    assert theirs.config.timestep_spacing == "trailing"
+    assert theirs.config.set_alpha_to_one is False
+    assert theirs.config.clip_sample is False
+    assert theirs.config.steps_offset == 1
+    torch.testing.assert_close(
+        theirs.alphas_cumprod.double(), config.schedule.alphas_cumprod, rtol=1e-4, atol=0
+    )

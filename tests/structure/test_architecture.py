@@ -1,0 +1,56 @@
+"""The drawing is true: ARCHITECTURE.md names the files that are there, and `import calotype` is light."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LINE = re.compile(r"^- `(src/calotype/[^`]+\.py)` - (\S.*)$", re.MULTILINE)
+
+
+def test_the_tree_is_the_files():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    named = [path for path, _ in LINE.findall(text)]
+    there = sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "src/calotype").rglob("*.py")
+        if path.name != "__init__.py"
+    )
+    assert sorted(named) == there
+
+
+def test_every_file_begins_with_what_it_is():
+    for path in (ROOT / "src/calotype").rglob("*.py"):
+        assert path.read_text("utf-8").startswith('"""'), f"{path} has no docstring"
+
+
+def test_files_can_be_read_in_one_sitting():
+    for path in (ROOT / "src/calotype").rglob("*.py"):
+        lines = path.read_text("utf-8").count("\n")
+        assert lines <= 400, f"{path} has {lines} lines: is it one room?"
+
+
+def test_importing_the_package_imports_no_heavy_module():
+    program = (
+        "import sys, calotype; "
+        "print([name for name in ('torch', 'numpy', 'PIL', 'pydantic') if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_nothing_downloads_or_stores_at_import():
+    """Importing every module leaves the global random state and the default types as they were."""
+    program = (
+        "import importlib, pkgutil, torch, calotype\n"
+        "state, threads = torch.get_rng_state(), torch.get_num_threads()\n"
+        "for module in pkgutil.walk_packages(calotype.__path__, 'calotype.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "assert torch.equal(state, torch.get_rng_state())\n"
+        "assert torch.get_default_dtype() == torch.float32\n"
+        "assert torch.get_num_threads() == threads and torch.is_grad_enabled()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
