@@ -43,8 +43,13 @@ PLACES = {
     "in front": "front", "in the foreground": "front", "at the front": "front",
     "behind": "behind", "in the background": "behind", "at the back": "behind",
 }  # fmt: skip
-FILLER = """there is a picture of photo an image view here we see this shows scene with standing lying
-resting and next to beside two three objects things solids on""".split()
+FILLER = set(
+    re.findall(
+        r"\w+",
+        "there is a picture of photo an image view here we see this shows scene with standing "
+        "lying resting and next to beside two three objects things solids on",
+    )
+)
 VERB = r"(?:is|lies|stands|sits|rests)"
 OPPOSITE = {"left": "right", "right": "left", "front": "behind", "behind": "front"}
 

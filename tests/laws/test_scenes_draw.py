@@ -1,4 +1,4 @@
-"""Scenes are pure functions of (seed, index), never ambiguous, and keep the held-out pairs apart."""
+"""Scenes are pure functions of (seed, index), never ambiguous, and keep held-out pairs apart."""
 
 import math
 from collections import Counter

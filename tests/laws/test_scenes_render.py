@@ -38,7 +38,7 @@ def part(rendering: Rendering, index: int) -> Rendering:
 @settings(max_examples=6)
 @given(seed=seeds, size=st.sampled_from([24, 33, 40]))
 def test_a_picture_does_not_depend_on_its_batch(seed, size):
-    """Odd sizes put the pictures' pixels in every lane of the vector unit, and in its left-overs."""
+    """Odd sizes put pixels in every lane of the vector unit, and in what is left over."""
     scenes = drawn(seed, 5)
     together = render(scenes, size)
     backwards = render(scenes[::-1], size)
@@ -129,7 +129,7 @@ def test_every_object_is_mostly_visible(seed):
 @settings(max_examples=6)
 @given(seed=seeds)
 def test_half_the_size_is_the_mean_of_the_full(seed):
-    """Both estimate the light that falls on a pixel; they differ by their samples at edges alone."""
+    """Both estimate the light that falls on a pixel; at edges they differ by their samples."""
     scenes = drawn(seed, 4)
     full, half = render(scenes, 128).pictures, render(scenes, 64).pictures
     difference = (torch.nn.functional.avg_pool2d(full, 2) - half).abs()

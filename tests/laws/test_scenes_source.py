@@ -41,8 +41,15 @@ def test_captions_vary_and_the_first_is_the_examples():
 
 
 def test_keys_tell_collections_apart():
-    changed = dict(seed=1, count=3, size=64, objects=(2, 2), split="all", object_weight=2.0)
-    keys = {SOURCE.key} | {replace(SOURCE, **{name: value}).key for name, value in changed.items()}
+    changed = [
+        SceneSource(seed=1, count=40, size=32),
+        SceneSource(seed=9, count=3, size=32),
+        SceneSource(seed=9, count=40, size=64),
+        SceneSource(seed=9, count=40, size=32, objects=(2, 2)),
+        SceneSource(seed=9, count=40, size=32, split="all"),
+        SceneSource(seed=9, count=40, size=32, object_weight=2.0),
+    ]
+    keys = {source.key for source in (SOURCE, *changed)}
     assert len(keys) == 1 + len(changed)
     assert len(SOURCE) == 40
     with pytest.raises(IndexError):

@@ -224,6 +224,11 @@ def test_words_never_seen_survive_the_files(folders: dict[str, Path]) -> None:
         ("tokenizer_config.json", "{}", ["model_max_length = None"]),
         ("tokenizer_config.json", '{"model_max_length": 1e30}', ["model_max_length"]),
         ("tokenizer_config.json", {"padding_side": "left"}, ['padding_side = "left"']),
+        (
+            "tokenizer_config.json",
+            {"eos_token": token("<|endoftext|>", False, lstrip=True)},
+            ['token "<|endoftext|>": lstrip is not supported'],
+        ),
         ("tokenizer_config.json", {"mask_token": "<m>"}, ["mask_token"]),
         ("tokenizer_config.json", {"eos_token": "<end>"}, ['eos_token "<end>"']),
         ("tokenizer_config.json", {"additional_special_tokens": ["<cat>"]}, ["<cat>"]),

@@ -23,10 +23,12 @@ app = App(
     version=__version__,
     default_parameter=Parameter(negative=()),
     result_action="return_value",
+    suppress_keyboard_interrupt=False,
 )
 for name, told in COMMANDS.items():
     # By import path: a command's module is imported when it is called, and `--help` is quick.
     app.command(f"calotype.cli.{name}:{name}", name=name, help=told)
+app.register_install_completion_command(help="Complete commands and options in your shell.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

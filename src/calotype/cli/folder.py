@@ -11,6 +11,7 @@ from PIL import Image
 from calotype.checkpoints.files import write_atomically
 from calotype.errors import UserError
 from calotype.generate.events import Picture
+from calotype.generate.pictures import contact_sheet
 
 
 def check_writable(folder: Path) -> None:
@@ -60,13 +61,8 @@ def _next_number(folder: Path) -> int:
 
 def save_grid(images: list[Image.Image], columns: int, paths: list[Path]) -> Path:
     """Write the pictures as one contact sheet, named after the numbers of its first and last."""
-    width, height = images[0].size
-    rows = -(-len(images) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * height), "white")
-    for place, image in enumerate(images):
-        sheet.paste(image, (place % columns * width, place // columns * height))
     first, last = (path.name.split("-")[0] for path in (paths[0], paths[-1]))
     path = paths[0].with_name(f"grid-{first}-{last}.png")
     with write_atomically(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        contact_sheet(images, columns).save(temporary, format="PNG")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
 
 from calotype.errors import UserError
 from calotype.settings import explain, read_settings
@@ -51,15 +50,18 @@ def train(
         return
     if recipe is None:
         raise UserError("the run's TOML file is missing; see calotype train --help")
-    moved = () if out is None else (f"out={json.dumps(str(out))}",)
-    settings = read_settings(TrainSettings, recipe, (*changes, *moved))
+    if out is not None:
+        changes = (*changes, f"out={json.dumps(str(out))}")
+    settings = read_settings(TrainSettings, recipe, changes)
     from calotype.cli.progress import Shown, follow
     from calotype.training import train as run
 
     with Shown() as shown, stop_at_interrupt() as stopped:
         follow(shown, run(settings, resume, report=shown.tell, should_stop=lambda: bool(stopped)))
     if stopped:
-        print(f"saved; to go on: calotype train {recipe} --resume", file=sys.stderr)
+        again = [argument for change in changes for argument in ("-s", change)]
+        words = shlex.join(["calotype", "train", str(recipe), *again, "--resume"])
+        print(f"saved; to go on: {words}", file=sys.stderr)
         raise KeyboardInterrupt
     print(settings.out / "model")
 
@@ -81,7 +83,8 @@ def stop_at_interrupt() -> Iterator[list[int]]:
 
 
 def _print_keys(schema: Any) -> None:
-    table = Table("key", "allowed", "default", "meaning", box=None, pad_edge=False)
+    """One line for each key, so that `grep` finds it whole."""
     for key in explain(schema):
-        table.add_row(key.name, key.allowed, key.default, key.meaning)
-    Console().print(table, markup=False)
+        only = f"; only with {key.when}" if key.when else ""
+        default = "required" if key.default == "required" else f"default {key.default}"
+        print(f"{key.name}: {key.meaning} ({key.allowed}; {default}{only})")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tokenizers
 import torch
-from tokenizers import AddedToken, Regex, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 
 from calotype.conditioning.vocabulary import DEFAULTS, FILES, Vocabulary
@@ -33,15 +33,13 @@ class Tokenizer:
         self.vocabulary = vocabulary
         self.max_length = vocabulary.max_length
         special = vocabulary.special
-        bos, eos, unk, pad = (
-            str(special[f"{role}_token"]) for role in ("bos", "eos", "unk", "pad")
-        )
+        bos, eos, pad = (special[role] for role in ("bos_token", "eos_token", "pad_token"))
         self.bos_id, self.eos_id = vocabulary.ids[bos], vocabulary.ids[eos]
         self.pad_id = vocabulary.ids[pad]
         model = models.BPE(
             dict(vocabulary.ids),
             list(vocabulary.merges),
-            unk_token=unk,
+            unk_token=special["unk_token"],
             continuing_subword_prefix="",
             end_of_word_suffix=WORD_END,
         )
@@ -89,13 +87,9 @@ class Tokenizer:
         ids = learned["vocab"]
         for token in (DEFAULTS["bos_token"], DEFAULTS["eos_token"]):
             ids[token] = len(ids)
-        special = {
-            role: AddedToken(token, normalized=False, special=True)
-            for role, token in DEFAULTS.items()
-        }
         merges = tuple((left, right) for left, right in learned["merges"])
         known = frozenset(word for caption in captions for word in _words(caption))
-        return Tokenizer(Vocabulary(ids, merges, special, model_max_length, known))
+        return Tokenizer(Vocabulary(ids, merges, DEFAULTS, model_max_length, known))
 
     @staticmethod
     def from_folder(folder: Path) -> Tokenizer:

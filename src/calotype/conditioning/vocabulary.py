@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from tokenizers import AddedToken
 
 from calotype.errors import UserError
 
@@ -25,9 +23,6 @@ DEFAULTS = {
     "unk_token": "<|endoftext|>",
     "pad_token": "<|endoftext|>",
 }
-# How an added token is found in a text: with the space before or after it, only as a whole word,
-# after lower-casing.
-SWITCHES = ("lstrip", "rstrip", "single_word", "normalized")
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Vocabulary:
 
     ids: Mapping[str, int]
     merges: tuple[tuple[str, str], ...]
-    special: Mapping[str, AddedToken]
+    special: Mapping[str, str]
     max_length: int
     known_words: frozenset[str] | None = None
 
@@ -55,7 +50,7 @@ class Vocabulary:
                     f'merge "{left} {right}" needs token "{lost.pop()}", not in vocabulary'
                 )
         for role, token in self.special.items():
-            if str(token) not in self.ids:
+            if token not in self.ids:
                 raise UserError(f'{role} "{token}" is not in the vocabulary')
 
     @staticmethod
@@ -74,13 +69,15 @@ class Vocabulary:
             added = {token["content"]: token for token in config["added_tokens_decoder"].values()}
         elif "special_tokens_map.json" in files:
             config |= _json(files, "special_tokens_map.json")
-        _refuse_unsupported(config, {*added, *_json(files, "added_tokens.json", "{}")})
-        special = {role: _special(config.get(role, DEFAULTS[role]), added) for role in DEFAULTS}
+        special = {role: config.get(role, token) for role, token in DEFAULTS.items()}
+        _refuse_unsupported(
+            config, [*special.values(), *added.values()], _json(files, "added_tokens.json", "{}")
+        )
         known = config.get("known_words")
         return Vocabulary(
             ids,
             merges,
-            special,
+            {role: _text(token) for role, token in special.items()},
             config["model_max_length"],
             None if known is None else frozenset(known),
         )
@@ -90,7 +87,7 @@ class Vocabulary:
         config: dict[str, Any] = {
             "tokenizer_class": "CLIPTokenizer",
             "model_max_length": self.max_length,
-            **{role: _described(token) for role, token in self.special.items()},
+            **self.special,
         }
         if self.known_words is not None:
             config["known_words"] = sorted(self.known_words)
@@ -120,8 +117,7 @@ def _json(files: Mapping[str, str], name: str, default: str | None = None) -> di
 def _merges(files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     if "merges.txt" not in files:
         raise UserError("no merges.txt; a tokenizer needs it beside vocab.json")
-    # Not splitlines(): some of the signs that it breaks at are tokens.
-    lines = [line for line in files["merges.txt"].split("\n") if line]
+    lines = [line for line in files["merges.txt"].splitlines() if line]
     return tuple(_pair(line.split(" ")) for line in lines if not line.startswith("#version"))
 
 
@@ -143,23 +139,9 @@ def _pair(parts: list[str]) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def _special(token: str | Mapping[str, Any], added: Mapping[str, Any]) -> AddedToken:
-    """A special token from its text, or from the record that says how it is found in a text."""
-    plain = {"content": token, "normalized": False}
-    record = added.get(token, plain) if isinstance(token, str) else token
-    switches = {name: bool(record[name]) for name in SWITCHES if name in record}
-    return AddedToken(record["content"], special=True, **switches)
-
-
-def _described(token: AddedToken) -> str | dict[str, Any]:
-    """What ``_special`` reads: the text alone where nothing more is to be said."""
-    switches = {name: getattr(token, name) for name in SWITCHES}
-    if not any(switches.values()):
-        return token.content
-    return {"__type": "AddedToken", "content": token.content, **switches}
-
-
-def _refuse_unsupported(config: Mapping[str, Any], added: Collection[str]) -> None:
+def _refuse_unsupported(
+    config: Mapping[str, Any], tokens: Iterable[str | Mapping[str, Any]], added: Iterable[str]
+) -> None:
     """UserError for a setting that would give other ids than those that ours are."""
     for side in ("padding_side", "truncation_side"):
         if config.get(side, "right") != "right":
@@ -174,9 +156,14 @@ def _refuse_unsupported(config: Mapping[str, Any], added: Collection[str]) -> No
         # Switches such as add_bos_token end so too.
         if name.endswith("_token") and name not in DEFAULTS and isinstance(value, str | dict):
             raise UserError(f"{name} = {value!r} is not supported")
-    ours = {_text(config.get(role, DEFAULTS[role])) for role in DEFAULTS}
+    for token in tokens:
+        # "normalized" is at rest in any case: special tokens are found before the clean-up.
+        for switch in ("lstrip", "rstrip", "single_word"):
+            if isinstance(token, Mapping) and token.get(switch):
+                raise UserError(f'token "{_text(token)}": {switch} is not supported')
     extra = [*config.get("additional_special_tokens", ()), *config.get("extra_special_tokens", ())]
-    if unknown := {*added, *map(_text, extra)} - ours:
+    ours = {_text(config.get(role, DEFAULTS[role])) for role in DEFAULTS}
+    if unknown := {*added, *map(_text, tokens), *map(_text, extra)} - ours:
         raise UserError(f'added token "{min(unknown)}" is not supported')
 
 

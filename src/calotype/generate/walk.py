@@ -14,6 +14,7 @@ from torch import Tensor
 from calotype.condition import Condition
 from calotype.errors import UserError
 from calotype.generate.events import Event, Picture, Preview, Progress
+from calotype.generate.pictures import to_images
 from calotype.generate.request import Sampling, TextToImage
 from calotype.model import LatentDiffusion
 from calotype.sampling import NoiseSource, Path, Step, classifier_free, sampler
@@ -80,8 +81,7 @@ def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator
 @torch.inference_mode()
 def images(model: LatentDiffusion, latents: Tensor) -> list[Image.Image]:
     """The pictures of clean latents (B, C, h, w)."""
-    pictures = model.decode(latents).float()
+    pictures = model.decode(latents)
     if not pictures.isfinite().all():
         raise UserError(f"the numbers overflowed in {model.dtype}; take float32 (--dtype float32)")
-    pixels = ((pictures + 1) * 127.5).round().to("cpu", torch.uint8)
-    return [Image.fromarray(each) for each in pixels.permute(0, 2, 3, 1).numpy()]
+    return to_images(pictures)

@@ -13,16 +13,16 @@ AUTOENCODER = AutoencoderConfig(
     mid_block_add_attention=False,
 )
 
-# Words meet places at 16x16 (where edges are) and twice as deep at 8x8 (where objects stand in
-# relation to each other); 4x4 is wide, cheap and without words except in the middle.
+# Words meet places at 16x16 (where edges are) and at 8x8 (where objects stand in relation to each
+# other); 4x4 is wide, cheap and without words except in the middle.
 UNET = UNetConfig(
     sample_size=16,
-    block_out_channels=(96, 160, 192),
-    layers_per_block=(1, 2, 1),
+    block_out_channels=(96, 160, 224),
+    layers_per_block=1,
     down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
     up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     cross_attention_dim=192,
-    attention_head_dim=(3, 5, 6),  # heads of 32
+    attention_head_dim=(3, 5, 7),  # heads of 32
     use_linear_projection=True,
 )
 
@@ -34,5 +34,5 @@ TEXT = CLIPTextConfig(
     projection_dim=192,
     num_hidden_layers=4,
     num_attention_heads=6,
-    max_position_embeddings=64,
+    max_position_embeddings=48,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import torch
+
 from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.settings import TrainSettings
@@ -29,6 +31,7 @@ def train(
     should_stop: asked after every step; True saves a checkpoint and ends the run.
     """
     checkpoint = _checkpoint(settings.out, resume)
+    _require_device(settings.loop.device)
     settings.out.mkdir(parents=True, exist_ok=True)
     (settings.out / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
     yield from fit(make_task(settings, report), settings, checkpoint, should_stop)
@@ -39,6 +42,13 @@ def make_task(settings: TrainSettings, report: Report) -> Task:
     if settings.task == "autoencoder":
         return AutoencoderTask(settings, report)
     return DiffusionTask(settings, report)
+
+
+def _require_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # what torch raises differs by device
+        raise UserError(f"loop.device: {name} is not on this machine; cpu always is") from None
 
 
 def _checkpoint(out: Path, resume: bool) -> Path | None:

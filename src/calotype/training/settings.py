@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from calotype.settings import Settings
+
+
+Objects = Annotated[int, Field(ge=1, le=3)]
 
 
 class DataSettings(Settings):
     source: str = Field("scenes", description='"scenes" or a folder of pictures with .txt captions')
     count: int = Field(10_000, ge=1, description="scenes: how many different ones")
     size: int = Field(128, ge=8, le=2048, description="side of the square pictures, pixels")
-    objects: tuple[int, int] = Field((1, 2), description="scenes: fewest and most objects")
+    objects: tuple[Objects, Objects] = Field((1, 2), description="scenes: fewest and most objects")
     seed: int = Field(1, ge=0, description="scenes: seed of the collection")
     object_weight: float = Field(
         4.0, ge=1, le=15, description="scenes: loss weight of an object's pixels; the ground has 1"
@@ -23,6 +26,12 @@ class DataSettings(Settings):
         None, description="folder where pictures and latents are kept once computed; none: in no file"
     )
     workers: int = Field(0, ge=0, le=64, description="processes that assemble batches ahead")
+
+    @model_validator(mode="after")
+    def _fewest_first(self) -> Self:
+        if self.objects[0] > self.objects[1]:
+            raise ValueError(f"objects = {list(self.objects)}: the smaller number comes first")
+        return self
 
 
 class OptimizerSettings(Settings):
@@ -46,7 +55,11 @@ class LoopSettings(Settings):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="arithmetic of the networks; bf16 by autocast, faster where the processor has it"
     )
-    device: str = Field("cpu", description="where the networks train: cpu, cuda, cuda:1, mps")
+    device: str = Field(
+        "cpu",
+        pattern=r"^(cpu|mps|cuda(:\d+)?)$",
+        description="where the networks train: cpu, cuda, cuda:1, mps",
+    )
     save_every: int = Field(10_000, ge=1, description="samples between checkpoints")
     preview_every: int = Field(10_000, ge=1, description="samples between grids of pictures on disk")
     keep: int = Field(2, ge=1, description="newest checkpoints that are kept")

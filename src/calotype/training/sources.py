@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from calotype.data import CachedSource, FolderSource, Source
+from calotype.errors import UserError
 from calotype.scenes import SceneSource
 from calotype.training.settings import DataSettings
 
@@ -13,8 +14,13 @@ Report = Callable[[str, int, int], None]
 """(what is being prepared, done, total) -> None."""
 
 
-def open_source(settings: DataSettings, report: Report) -> Source:
-    """The pictures that the settings name, kept in ``cache`` once computed where that is given."""
+def open_source(settings: DataSettings, factor: int, report: Report) -> Source:
+    """The pictures that the settings name, kept in ``cache`` once computed where that is given.
+
+    factor: pixels of a latent's side; UserError if the pictures' side is no multiple of it.
+    """
+    if settings.size % factor:
+        raise UserError(f"data.size = {settings.size}: must be a multiple of {factor}")
     if settings.source == "scenes":
         source: Source = SceneSource(
             seed=settings.seed,

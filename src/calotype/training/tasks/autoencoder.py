@@ -16,7 +16,7 @@ from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.presets import autoencoder_config
-from calotype.training.pictures import contact_sheet, to_images
+from calotype.generate.pictures import contact_sheet, to_images
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
@@ -32,10 +32,11 @@ class AutoencoderTask:
         if settings.autoencoder is None:
             raise UserError("autoencoder: the table is missing; task autoencoder needs [autoencoder]")
         self.settings, self.own = settings, settings.autoencoder
-        self.source = open_source(settings.data, report)
+        config = autoencoder_config(self.own.preset)
+        self.source = open_source(settings.data, config.factor, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.network = Autoencoder(autoencoder_config(self.own.preset))
+            self.network = Autoencoder(config)
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         return batches(

@@ -21,13 +21,14 @@ from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
-from calotype.training.pictures import contact_sheet
+from calotype.generate.pictures import contact_sheet
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
 from calotype.unet import UNet
 
 CAPTIONS_READ = 20_000  # captions that the vocabulary is learned from
+SHOWN = 16  # pictures in the preview, where no prompts are named
 PREVIEW_STEPS = 20
 
 
@@ -42,8 +43,8 @@ class DiffusionTask:
             raise UserError("diffusion: the table is missing; task diffusion needs [diffusion]")
         self.settings, self.own = settings, settings.diffusion
         self.device = settings.loop.device
-        self.source = open_source(settings.data, report)
         autoencoder = load_autoencoder(self.own.autoencoder, device=self.device)
+        self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
         self.network = nn.ModuleDict(
             {"unet": self.model.unet, "conditioner": self.model.conditioner}
@@ -53,9 +54,8 @@ class DiffusionTask:
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model with fresh weights, a function of the seed."""
         own, text = self.own, text_config(self.own.preset)
-        tokenizer = Tokenizer.train(
-            captions_of(self.source), own.vocabulary, text.max_position_embeddings
-        )
+        captions = captions_of(self.source, CAPTIONS_READ)
+        tokenizer = Tokenizer.train(captions, own.vocabulary, text.max_position_embeddings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             unet = UNet(unet_config(own.preset))
@@ -125,7 +125,7 @@ class DiffusionTask:
         return Loss(losses.mean(), {})
 
     def preview(self) -> Image.Image:
-        prompts = self.own.preview_prompts or tuple(self.source.captions(range(16), [0] * 16))
+        prompts = self.own.preview_prompts or tuple(captions_of(self.source, SHOWN))
         sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
         pictures = run(self.model, TextToImage(prompt=prompts, sampling=sampling))
         return contact_sheet([picture.image for picture in pictures], columns=8)
@@ -135,9 +135,9 @@ class DiffusionTask:
         save(self.model, folder)
 
 
-def captions_of(source: Source) -> list[str]:
-    """The captions that the vocabulary is learned from."""
-    indices = range(min(CAPTIONS_READ, len(source)))
+def captions_of(source: Source, count: int) -> list[str]:
+    """The captions of the first ``count`` pictures, or of all where there are fewer."""
+    indices = range(min(count, len(source)))
     return source.captions(indices, [0] * len(indices))
 
 

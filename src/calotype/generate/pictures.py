@@ -1,4 +1,6 @@
-"""Pictures of a run, for people."""
+"""Pictures as tensors -> images, and many images on one sheet."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 
@@ -13,7 +15,7 @@ def to_images(pictures: Tensor) -> list[Image.Image]:
 
 
 def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Images of one size row by row on one sheet."""
+    """Images of one size row by row on one sheet, white where there is none."""
     width, height = images[0].size
     rows = -(-len(images) // columns)
     sheet = Image.new("RGB", (min(columns, len(images)) * width, rows * height), "white")
