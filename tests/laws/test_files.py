@@ -69,6 +69,8 @@ def test_tensors_in_any_memory_layout(folder: Path) -> None:
     }
     write_safetensors(folder / "x", tensors)
     back = read_safetensors(folder / "x")
+    (folder / "y").touch()
+    assert (folder / "x").stat().st_mode == (folder / "y").stat().st_mode, "others may read it too"
     assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
 
 

@@ -93,7 +93,7 @@ def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, monkeypatch, capsy
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     before = sorted(tmp_path.rglob("*"))
-    assert main(["scenes", "--size", "8", "--count", "2", *options]) == 2
+    assert main(["scenes", *options]) == 2
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1

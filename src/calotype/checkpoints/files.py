@@ -58,9 +58,12 @@ def write_safetensors(
     """Write tensors by name to a safetensors file, whole or not at all."""
     at_rest = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with write_atomically(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         try:
             # Other programs ask the metadata which framework's layout the tensors have.
             save_file(at_rest, temporary, {"format": "pt", **(metadata or {})})
+            temporary.chmod(mode)  # the library leaves it to the owner alone
         except SafetensorError as error:
             raise UserError(f"{path}: cannot be written: {error}") from None
 

@@ -91,7 +91,7 @@ def _object_range(text: str) -> tuple[int, int]:
 def _draw(source: SceneSource, grid: Path | None, write: Path | None) -> None:
     """Opens both outputs before the first picture is drawn, so that a mistake shows at once."""
     from calotype.checkpoints.files import write_atomically, write_folder_atomically
-    from calotype.training.pictures import contact_sheet
+    from calotype.generate.pictures import contact_sheet
 
     with ExitStack() as outputs:
         sheet = folder = None
@@ -124,7 +124,7 @@ def _check_empty(folder: Path) -> None:
 def _drawn(source: SceneSource) -> Iterator[tuple[Image, str]]:
     """Image and caption of every scene, progress shown."""
     from calotype.cli.progress import Shown
-    from calotype.training.pictures import to_images
+    from calotype.generate.pictures import to_images
 
     with Shown() as shown:
         for start in range(0, len(source), AT_ONCE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -91,6 +92,7 @@ class AutoencoderTask:
                 ]
             )
         fold_latents(self.network, means.mean(dim=(0, 2, 3)), means.std(dim=(0, 2, 3)))
+        self.network.config = replace(self.network.config, scaling_factor=1.0, shift_factor=None)
         save_component(self.network, folder / "vae")
 
     def _pictures(self, start: int, stop: int) -> Tensor:
