@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +15,8 @@ class Condition:
     """What is known about the pictures being made, as optional tensors with one row a picture.
 
     context: (B, N, D) tokens that cross-attention reads.
-    vector: int64 (B,) for a table of classes or noise levels, or float (B, D) for a projection; joins
-        the timestep embedding.
+    vector: int64 (B,) for a table of classes or noise levels, or float (B, D) for a projection;
+        joins the timestep embedding.
     concat: (B, C, h, w) joined to the latent's channels; never scaled by c_in.
     guidance: (B, D) embedding of a guidance scale, for distilled models.
     residuals: tensors added to the skips and (the last one) to the middle of the UNet.
@@ -29,7 +30,7 @@ class Condition:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Condition:
         """The record with ``function`` applied to every tensor that is there."""
-        tensors = {
+        tensors: dict[str, Any] = {
             name: function(value)
             for name in ("context", "vector", "concat", "guidance")
             if (value := getattr(self, name)) is not None

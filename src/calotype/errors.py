@@ -5,13 +5,13 @@ from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend: one short message with the value, what is allowed, what to do.
+    """A mistake that the user can mend: one short message with value, what is allowed, what to do.
 
     The command line prints the message alone and exits with status 2; a traceback is for our own.
     """
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The end of an error message that offers the closest of ``names``, or nothing if none is close."""
+    """The end of an error message: the closest of ``names``, or nothing if none is close."""
     found = get_close_matches(name, list(names), n=1, cutoff=0.5)
     return f'; did you mean "{found[0]}"?' if found else ""

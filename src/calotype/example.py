@@ -13,7 +13,7 @@ class Example:
 
     picture: (3, H, W) float in [-1, 1].
     caption: plain words; may be empty.
-    weight: (H, W) positive, how much each pixel counts in a reconstruction loss; None counts all alike.
+    weight: (H, W) positive, how much each pixel counts in a reconstruction loss; None: all alike.
     """
 
     picture: Tensor
@@ -25,8 +25,8 @@ class Example:
 class Batch:
     """Examples side by side.
 
-    positions: (B,) int64, the place of each sample in the run (samples seen before it); with the run's
-        seed it determines every random draw made for the sample.
+    positions: (B,) int64, the place of each sample in the run (samples seen before it); with the
+        run's seed it determines every random draw made for the sample.
     captions: B texts.
     pictures: (B, 3, H, W) float in [-1, 1], unless the pictures were encoded beforehand.
     weights: (B, H, W) positive, or None.

@@ -101,7 +101,7 @@ def test_two_steps_and_two_more_are_four(run):
 
 
 def test_lines_after_the_checkpoint_are_cut(run):
-    """A crash between two checkpoints leaves journal lines that the resumed run writes again, once."""
+    """A crash leaves journal lines after the checkpoint; the resumed run writes them once."""
     settings = run("crashed", 4 * BATCH)
     list(train(settings))
     for late in checkpoints(settings.out)[1:]:
@@ -124,7 +124,7 @@ def test_a_run_leaves_what_a_person_looks_for(run):
 
 
 def test_every_parameter_trains(run):
-    """After one step with no weight decay nothing is where it was: no module is frozen by mistake."""
+    """Without weight decay nothing stays where it was: no module is frozen by mistake."""
     settings = run("moved", 3 * BATCH)
     list(train(settings))
     first, last = checkpoints(settings.out)[0], checkpoints(settings.out)[-1]

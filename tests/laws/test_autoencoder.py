@@ -57,16 +57,12 @@ def test_weights_scale_what_they_cover_and_nothing_else(weight, scales):
     weights = torch.ones(1, 16, 16)
     weights[..., :8] = weight
     plain = reconstruction_loss(left, pictures, None, scales)
-    torch.testing.assert_close(
-        reconstruction_loss(left, pictures, weights, scales), weight * plain
-    )
-    torch.testing.assert_close(
-        reconstruction_loss(left.flip(-1), pictures, weights, scales), plain
-    )
+    torch.testing.assert_close(reconstruction_loss(left, pictures, weights, scales), weight * plain)
+    torch.testing.assert_close(reconstruction_loss(left.flip(-1), pictures, weights, scales), plain)
 
 
 def test_coarse_scales_see_a_faint_blob_and_not_a_texture():
-    """Why there are several: two errors of the same mean size, one all of a sign, one alternating."""
+    """Why there are several: errors of the same mean size, one all of a sign, one alternating."""
     pictures = torch.zeros(1, 3, 16, 16)
     blob = torch.full_like(pictures, 0.01)
     texture = blob.clone()

@@ -1,4 +1,4 @@
-"""The drawing is true: ARCHITECTURE.md names the files that are there, and `import calotype` is light."""
+"""The drawing is true: ARCHITECTURE.md names the files there are; `import calotype` is light."""
 
 import ast
 import re

@@ -3,7 +3,6 @@
 from calotype.autoencoder.autoencoder import Autoencoder
 from calotype.autoencoder.bottleneck import Posterior
 from calotype.autoencoder.config import AutoencoderConfig
-
 from calotype.autoencoder.fold import fold_latents
 from calotype.autoencoder.loss import reconstruction_loss
 

@@ -1,4 +1,4 @@
-"""CachedSource: a source whose pictures are computed once and then read from memory-mapped files."""
+"""CachedSource: a source whose pictures are computed once, then read from mapped files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ CHUNK = 64  # pictures computed at a time
 
 
 class CachedSource:
-    """The pictures of ``source`` as bytes in a file under ``folder``; captions still come from the source.
+    """The pictures of ``source`` as bytes in a file under ``folder``, with the source's captions.
 
-    Rounding to bytes is what saving as PNG would do, so a cached run sees what a folder of PNGs shows.
-    ``report(done, total)`` is called while the file is made; a half-made file is finished later.
+    Rounding to bytes is what saving as PNG would do, so a cached run sees what a folder of PNGs
+    shows. ``report(done, total)`` is called while the file is made; a half-made file is finished
+    later.
     """
 
     def __init__(self, source: Source, folder: Path, report: Callable[[int, int], None]):
@@ -30,9 +31,7 @@ class CachedSource:
         self.weighted = first.weight is not None
         channels = 4 if self.weighted else 3
         shape = (channels, *first.picture.shape[-2:])
-        self.rows = table(
-            folder, self.key, len(source), shape, "uint8", self._chunks, report
-        )
+        self.rows = table(folder, self.key, len(source), shape, "uint8", self._chunks, report)
 
     def _chunks(self, start: int) -> Iterator[np.ndarray]:
         for begin in range(start, len(self.source), CHUNK):
@@ -74,10 +73,10 @@ def table(
     chunks: Callable[[int], Iterator[np.ndarray]],
     report: Callable[[int, int], None],
 ) -> np.memmap:
-    """A memory-mapped (count, *shape) array named by a digest of ``key``, computed where it is not there.
+    """A memory-mapped (count, *shape) array named by a digest of ``key``, computed where missing.
 
-    ``chunks(start)`` yields the rows from ``start`` on. How far the rows go is kept in a JSON file beside
-    them, written after the rows it counts, so that a broken computation goes on where it was.
+    ``chunks(start)`` yields the rows from ``start`` on. How far the rows go is kept in a JSON file
+    beside them, written after the rows it counts: a broken computation goes on where it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(f"{key} {count} {shape} {dtype}".encode()).hexdigest()[:16]
@@ -102,7 +101,7 @@ def moments_table(
     key: str,
     report: Callable[[int, int], None],
 ) -> np.memmap:
-    """The (count, 2 C, h, w) fp32 means and standard deviations that ``encode`` makes of all pictures."""
+    """The (count, 2 C, h, w) fp32 means and deviations that ``encode`` makes of all pictures."""
 
     def rows(start: int, stop: int) -> np.ndarray:
         examples = source.examples(range(start, stop))

@@ -20,14 +20,14 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 class FolderSource:
     """The pictures of a folder and its subfolders in the order of their paths, cut square.
 
-    A picture without a ``.txt`` beside it has the empty caption. Raises UserError where the folder is
-    missing, holds no picture, or holds one that can't be read.
+    A picture without a ``.txt`` beside it has the empty caption. Raises UserError where the folder
+    is missing, holds no picture, or holds one that can't be read.
     """
 
     def __init__(self, folder: Path, size: int):
         if not folder.is_dir():
             raise UserError(
-                f"data.source: {folder} is not a folder; give a folder of pictures, or \"scenes\""
+                f'data.source: {folder} is not a folder; give a folder of pictures, or "scenes"'
             )
         self.paths = sorted(
             path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES
@@ -67,6 +67,8 @@ def read_picture(path: Path, size: int) -> torch.Tensor:
         with Image.open(path) as image:
             picture = square(ImageOps.exif_transpose(image).convert("RGB"), size)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: can't be read as a picture ({error}); mend or remove it") from None
+        raise UserError(
+            f"{path}: can't be read as a picture ({error}); mend or remove it"
+        ) from None
     pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
     return pixels.float() / 127.5 - 1

@@ -1,4 +1,4 @@
-"""Shuffled batches whose content is a function of the position in the run, so that any run resumes."""
+"""Shuffled batches, each a function of its position in the run, so that any run resumes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def batches(
     seed: int,
     workers: int = 0,
 ) -> Iterator[Batch]:
-    """The batches of samples ``start`` to ``stop`` of the endless shuffled walk over ``count`` pictures.
+    """The batches of samples ``start`` to ``stop`` of an endless shuffled walk over the pictures.
 
     Each epoch shows every picture once, in an order of its own; the epoch is the caption's variant.
-    The content depends on the seed and the positions alone: not on where a run was resumed, nor on the
-    number of ``workers``, processes that assemble batches ahead.
+    The content depends on the seed and the positions alone: not on where a run was resumed, nor on
+    the number of ``workers``, processes that assemble batches ahead.
     """
     dataset = _Batches(assemble, count, batch_size, stop, seed)
     return iter(

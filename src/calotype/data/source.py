@@ -7,12 +7,12 @@ from calotype.example import Example
 
 
 class Source(Protocol):
-    """A numbered collection of captioned pictures of one size.
+    """A numbered collection of captioned pictures of one size."""
 
-    key: text that names the collection's content; equal keys mean equal pictures, so caches go by it.
-    """
-
-    key: str
+    @property
+    def key(self) -> str:
+        """Names the content; equal keys mean equal pictures, so caches go by it."""
+        ...
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -23,5 +23,5 @@ class Source(Protocol):
         ...
 
     def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
-        """A caption for each number; where a source words a picture in several ways, ``variants`` picks."""
+        """A caption for each number; ``variants`` picks one of the ways a picture is worded."""
         ...

@@ -4,7 +4,7 @@ from PIL import Image
 
 
 def square(image: Image.Image, size: int) -> Image.Image:
-    """The largest centred square of a picture, resized to (size, size) with a filter fit for shrinking."""
+    """The largest centred square of a picture, resized to (size, size) without aliasing."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)

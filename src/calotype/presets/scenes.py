@@ -17,12 +17,12 @@ AUTOENCODER = AutoencoderConfig(
 # other); 4x4 is wide, cheap and without words except in the middle.
 UNET = UNetConfig(
     sample_size=16,
-    block_out_channels=(96, 160, 224),
+    block_out_channels=(64, 160, 256),
     layers_per_block=1,
     down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
     up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     cross_attention_dim=192,
-    attention_head_dim=(3, 5, 7),  # heads of 32
+    attention_head_dim=(2, 5, 8),  # heads of 32
     use_linear_projection=True,
 )
 

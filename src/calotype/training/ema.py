@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ExponentialAverage:
-    """An exponential moving average of all parameters of ``network``, updated once an optimiser step.
+    """A moving average of all parameters of ``network``, updated once an optimiser step.
 
     A weight of ``halflife`` samples ago counts half; early in the run the half-life is at most a
     twentieth of the samples seen, so that the random start is soon forgotten (Karras et al. 2022,
@@ -29,13 +29,13 @@ class ExponentialAverage:
         assert not self._shown, "the averages stand in the network: nothing may train now"
         halflife = min(self.halflife, samples_seen / 20)
         towards = 1 - 0.5 ** (batch_size / halflife) if halflife > 0 else 1.0
-        torch._foreach_lerp_(
+        torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.averages.values()), [p.detach() for p in self.parameters.values()], towards
         )
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """While open, the network computes with the averages; weights change places, nothing is copied."""
+        """While open, the network computes with the averages; nothing is copied."""
         self._swap()
         try:
             yield

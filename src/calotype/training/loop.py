@@ -42,9 +42,9 @@ def fit(
 ) -> Iterator[Progress]:
     """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
 
-    Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps bit for
-    bit, as every draw and every batch is a function of seed and position. When ``should_stop`` says so
-    after a step, a checkpoint is written and the run ends.
+    Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps
+    bit for bit, as every draw and every batch is a function of seed and position. When
+    ``should_stop`` says so after a step, a checkpoint is written and the run ends.
     """
     loop, out = settings.loop, settings.out
     network = task.network.to(loop.device).train()
@@ -77,8 +77,12 @@ def fit(
             )
             saved = save_state(out, state, loop.keep)
             seconds = time.perf_counter() - began
-            journal.write_timing(samples, seconds=round(seconds, 1), threads=torch.get_num_threads())
-        if not stopping and (samples == loop.samples or _passed(loop.preview_every, before, samples)):
+            journal.write_timing(
+                samples, seconds=round(seconds, 1), threads=torch.get_num_threads()
+            )
+        if not stopping and (
+            samples == loop.samples or _passed(loop.preview_every, before, samples)
+        ):
             with ema.shown():
                 task.preview().save(_folder(out / "previews") / f"{samples:010d}.png")
         yield Progress(samples, loop.samples, metrics, saved)
@@ -112,8 +116,8 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]
     if bad:
         raise UserError(
-            f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; the last checkpoint is "
-            "whole: resume from it with a smaller optimizer.rate"
+            f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; the last checkpoint "
+            "is whole: resume from it with a smaller optimizer.rate"
         )
 
 

@@ -25,8 +25,8 @@ def train(
 ) -> Iterator[Progress]:
     """Run a training; yields its progress after every step.
 
-    resume: go on from the newest checkpoint in ``settings.out``; without it a folder that holds a run is
-        refused, so that none is overwritten.
+    resume: go on from the newest checkpoint in ``settings.out``; without it a folder that holds a
+        run is refused, so that none is overwritten.
     report: told about preparations (pictures rendered, latents encoded).
     should_stop: asked after every step; True saves a checkpoint and ends the run.
     """

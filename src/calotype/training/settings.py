@@ -9,23 +9,33 @@ from pydantic import Field, model_validator
 
 from calotype.settings import Settings
 
-
 Objects = Annotated[int, Field(ge=1, le=3)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DataSettings(Settings):
-    source: str = Field("scenes", description='"scenes" or a folder of pictures with .txt captions')
-    count: int = Field(10_000, ge=1, description="scenes: how many different ones")
-    size: int = Field(128, ge=8, le=2048, description="side of the square pictures, pixels")
-    objects: tuple[Objects, Objects] = Field((1, 2), description="scenes: fewest and most objects")
-    seed: int = Field(1, ge=0, description="scenes: seed of the collection")
+    source: str = Field(
+        default="scenes", description='"scenes" or a folder of pictures with .txt captions'
+    )
+    count: int = Field(default=10_000, ge=1, description="scenes: how many different ones")
+    size: int = Field(default=128, ge=8, le=2048, description="side of the square pictures, pixels")
+    objects: tuple[Objects, Objects] = Field(
+        default=(1, 2), description="scenes: fewest and most objects"
+    )
+    seed: int = Field(default=1, ge=0, description="scenes: seed of the collection")
     object_weight: float = Field(
-        4.0, ge=1, le=15, description="scenes: loss weight of an object's pixels; the ground has 1"
+        default=4.0,
+        ge=1,
+        le=15,
+        description="scenes: loss weight of an object's pixels; the ground has 1",
     )
     cache: Path | None = Field(
-        None, description="folder where pictures and latents are kept once computed; none: in no file"
+        default=None,
+        description="folder where pictures and latents are kept once computed; none: in no file",
     )
-    workers: int = Field(0, ge=0, le=64, description="processes that assemble batches ahead")
+    workers: int = Field(
+        default=0, ge=0, le=64, description="processes that assemble batches ahead"
+    )
 
     @model_validator(mode="after")
     def _fewest_first(self) -> Self:
@@ -35,69 +45,99 @@ class DataSettings(Settings):
 
 
 class OptimizerSettings(Settings):
-    rate: float = Field(1e-3, gt=0, description="peak learning rate of AdamW")
-    betas: tuple[float, float] = Field((0.9, 0.99), description="decay of AdamW's two moments")
-    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay, matrices only")
-    warmup: int = Field(2_000, ge=0, description="samples over which the rate rises from zero")
-    decay: Literal["constant", "linear", "cosine"] = Field(
-        "cosine", description="course of the rate from its peak to floor * rate at the end"
+    rate: float = Field(default=1e-3, gt=0, description="peak learning rate of AdamW")
+    betas: tuple[Decay, Decay] = Field(
+        default=(0.9, 0.99), description="decay of AdamW's two moments"
     )
-    floor: float = Field(0.02, ge=0, le=1, description="share of the rate that is left at the end")
-    clip: float = Field(1.0, gt=0, description="largest norm of the whole gradient")
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="decoupled weight decay, matrices only"
+    )
+    warmup: int = Field(
+        default=2_000, ge=0, description="samples over which the rate rises from zero"
+    )
+    decay: Literal["constant", "linear", "cosine"] = Field(
+        default="cosine", description="course of the rate from its peak to floor * rate at the end"
+    )
+    floor: float = Field(
+        default=0.02, ge=0, le=1, description="share of the rate that is left at the end"
+    )
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the whole gradient")
 
 
 class LoopSettings(Settings):
-    samples: int = Field(..., ge=1, description="samples to see in the whole run")
-    batch_size: int = Field(16, ge=1, description="samples an optimiser step")
+    samples: int = Field(ge=1, description="samples to see in the whole run")
+    batch_size: int = Field(default=16, ge=1, description="samples an optimiser step")
     ema_halflife: int = Field(
-        5_000, ge=0, description="samples after which a weight counts half in the average; 0: no average"
+        default=5_000,
+        ge=0,
+        description="samples after which a weight counts half in the average; 0: no average",
     )
     precision: Literal["fp32", "bf16"] = Field(
-        "fp32", description="arithmetic of the networks; bf16 by autocast, faster where the processor has it"
+        default="fp32",
+        description="arithmetic of the networks; bf16 (autocast) where the processor has it",
     )
     device: str = Field(
-        "cpu",
+        default="cpu",
         pattern=r"^(cpu|mps|cuda(:\d+)?)$",
         description="where the networks train: cpu, cuda, cuda:1, mps",
     )
-    save_every: int = Field(10_000, ge=1, description="samples between checkpoints")
-    preview_every: int = Field(10_000, ge=1, description="samples between grids of pictures on disk")
-    keep: int = Field(2, ge=1, description="newest checkpoints that are kept")
+    save_every: int = Field(default=10_000, ge=1, description="samples between checkpoints")
+    preview_every: int = Field(
+        default=10_000, ge=1, description="samples between grids of pictures on disk"
+    )
+    keep: int = Field(default=2, ge=1, description="newest checkpoints that are kept")
 
 
 class AutoencoderSettings(Settings):
-    preset: str = Field("scenes", description="named network of calotype.presets")
+    preset: str = Field(default="scenes", description="named network of calotype.presets")
     kl_weight: float = Field(
-        1e-6, ge=0, description="weight of the KL divergence, a mean over the latent's numbers"
+        default=1e-6,
+        ge=0,
+        description="weight of the KL divergence, a mean over the latent's numbers",
     )
-    scales: int = Field(4, ge=1, le=8, description="resolutions at which the L1 is taken")
+    scales: int = Field(default=4, ge=1, le=8, description="resolutions at which the L1 is taken")
 
 
 class DiffusionSettings(Settings):
-    preset: str = Field("scenes", description="named networks of calotype.presets: UNet and text encoder")
-    autoencoder: Path = Field(..., description="folder of the trained autoencoder (its vae folder)")
+    preset: str = Field(
+        default="scenes", description="named networks of calotype.presets: UNet and text encoder"
+    )
+    autoencoder: Path = Field(description="folder of the trained autoencoder (its vae folder)")
     prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
-        "v_prediction", description="what the network learns to say"
+        default="v_prediction", description="what the network learns to say"
     )
     weighting: Literal["uniform", "min_snr"] = Field(
-        "uniform", description="weight of the noise levels in the loss"
+        default="uniform", description="weight of the noise levels in the loss"
     )
     caption_dropout: float = Field(
-        0.1, ge=0, le=1, description="share of captions left out, for classifier-free guidance"
+        default=0.1,
+        ge=0,
+        le=1,
+        description="share of captions left out, for classifier-free guidance",
     )
-    vocabulary: int = Field(768, ge=515, description="largest number of tokens, learned from captions")
-    preview_prompts: tuple[str, ...] = Field((), description="prompts of the preview grid")
-    preview_guidance: float = Field(3.0, ge=0, description="guidance scale of the preview grid")
+    vocabulary: int = Field(
+        default=768, ge=515, description="largest number of tokens, learned from captions"
+    )
+    preview_prompts: tuple[str, ...] = Field(default=(), description="prompts of the preview grid")
+    preview_guidance: float = Field(
+        default=3.0, ge=0, description="guidance scale of the preview grid"
+    )
 
 
 class TrainSettings(Settings):
     """A training run."""
 
-    task: Literal["autoencoder", "diffusion"] = Field(..., description="what is trained")
-    out: Path = Field(..., description="folder of the run: checkpoints, journal, pictures, model")
-    seed: int = Field(0, ge=0, lt=2**63, description="seed of weights, order and every draw")
-    data: DataSettings = Field(DataSettings(), description="the pictures")
-    loop: LoopSettings = Field(..., description="how long, how often")
-    optimizer: OptimizerSettings = Field(OptimizerSettings(), description="how a step is taken")
-    autoencoder: AutoencoderSettings | None = Field(None, description="for task autoencoder")
-    diffusion: DiffusionSettings | None = Field(None, description="for task diffusion")
+    task: Literal["autoencoder", "diffusion"] = Field(description="what is trained")
+    out: Path = Field(description="folder of the run: checkpoints, journal, pictures, model")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="seed of weights, order and every draw"
+    )
+    data: DataSettings = Field(default=DataSettings(), description="the pictures")
+    loop: LoopSettings = Field(description="how long, how often")
+    optimizer: OptimizerSettings = Field(
+        default=OptimizerSettings(), description="how a step is taken"
+    )
+    autoencoder: AutoencoderSettings | None = Field(
+        default=None, description="for task autoencoder"
+    )
+    diffusion: DiffusionSettings | None = Field(default=None, description="for task diffusion")

@@ -33,6 +33,4 @@ def open_source(settings: DataSettings, factor: int, report: Report) -> Source:
         source = FolderSource(Path(settings.source), settings.size)
     if settings.cache is None:
         return source
-    return CachedSource(
-        source, settings.cache, lambda done, total: report("pictures", done, total)
-    )
+    return CachedSource(source, settings.cache, lambda done, total: report("pictures", done, total))

@@ -38,9 +38,7 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
     path = folder / "checkpoints" / f"{state.samples:010d}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
-        f"{part}:{name}": tensor
-        for part in PARTS
-        for name, tensor in getattr(state, part).items()
+        f"{part}:{name}": tensor for part in PARTS for name, tensor in getattr(state, part).items()
     }
     write_safetensors(path, tensors, {"samples": str(state.samples)})
     for old in checkpoints(folder)[:-keep]:

@@ -26,19 +26,19 @@ class Loss:
 
 
 class Task(Protocol):
-    """One kind of training.
+    """One kind of training."""
 
-    network: every parameter in it trains, is averaged and saved; what is frozen lives elsewhere.
-    """
-
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """What trains: every parameter of it is averaged and saved; the frozen lives elsewhere."""
+        ...
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """The batches of samples ``start`` to ``stop``."""
         ...
 
     def loss(self, batch: Batch) -> Loss:
-        """The loss of a batch; every random draw a function of the seed and the batch's positions."""
+        """The loss of a batch; every draw is a function of the seed and the batch's positions."""
         ...
 
     def preview(self) -> Image.Image:

@@ -16,8 +16,8 @@ from calotype.data import batches
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
-from calotype.presets import autoencoder_config
 from calotype.generate.pictures import contact_sheet, to_images
+from calotype.presets import autoencoder_config
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
@@ -31,7 +31,9 @@ class AutoencoderTask:
 
     def __init__(self, settings: TrainSettings, report: Report):
         if settings.autoencoder is None:
-            raise UserError("autoencoder: the table is missing; task autoencoder needs [autoencoder]")
+            raise UserError(
+                "autoencoder: the table is missing; task autoencoder needs [autoencoder]"
+            )
         self.settings, self.own = settings, settings.autoencoder
         config = autoencoder_config(self.own.preset)
         self.source = open_source(settings.data, config.factor, report)
@@ -68,9 +70,7 @@ class AutoencoderTask:
         pictures = batch.pictures.to(device)
         weights = None if batch.weights is None else batch.weights.to(device)
         posterior = self.network.encode(pictures)
-        draw = normal(
-            self.settings.seed, batch.positions, "posterior", posterior.mean.shape[1:]
-        )
+        draw = normal(self.settings.seed, batch.positions, "posterior", posterior.mean.shape[1:])
         reconstruction = self.network.decode(posterior.sample(draw.to(pictures)))
         l1 = reconstruction_loss(reconstruction, pictures, weights, self.own.scales).mean()
         kl = posterior.kl().mean() / posterior.mean[0].numel()
@@ -83,7 +83,7 @@ class AutoencoderTask:
         return contact_sheet(to_images(pairs.flatten(0, 1)), columns=6)
 
     def export(self, folder: Path) -> None:
-        """Fold the latents' measured mean and scale into the network and write the ``vae`` folder."""
+        """Fold the latents' measured mean and scale into the network; write the ``vae`` folder."""
         with torch.inference_mode():
             means = torch.cat(
                 [

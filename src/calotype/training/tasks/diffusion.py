@@ -17,11 +17,11 @@ from calotype.data import Source, batches, moments_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
 from calotype.errors import UserError
 from calotype.example import Batch
+from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
-from calotype.generate.pictures import contact_sheet
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
@@ -35,7 +35,7 @@ PREVIEW_STEPS = 20
 class DiffusionTask:
     """UNet and text encoder train together; the autoencoder is frozen.
 
-    Latents are encoded once, as mean and standard deviation, and sampled anew each time they are seen.
+    Latents are encoded once, as mean and deviation, and sampled anew each time they are seen.
     """
 
     def __init__(self, settings: TrainSettings, report: Report):
@@ -144,8 +144,9 @@ def captions_of(source: Source, count: int) -> list[str]:
 def even_timesteps(positions: Tensor, seed: int, count: int) -> Tensor:
     """Timesteps (B,) int64 for samples at these positions, spread evenly over any run of positions.
 
-    The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so that
-    each batch sees all noise levels and the loss of a batch varies less than with independent draws.
+    The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so
+    that each batch sees all noise levels and the loss of a batch varies less than with independent
+    draws.
     """
     golden = 0.6180339887498949
     start = uniform(seed, torch.zeros(1, dtype=torch.int64), "timestep")
