@@ -10,13 +10,15 @@ from pathlib import Path
 
 import torch
 
+from calotype.data import batches
 from calotype.errors import UserError
+from calotype.example import Batch
 from calotype.training.ema import ExponentialAverage
 from calotype.training.journal import Journal
 from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
 from calotype.training.settings import TrainSettings
 from calotype.training.state import State, load_state, save_state
-from calotype.training.task import Loss, Task
+from calotype.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -54,37 +56,33 @@ def fit(
     journal = Journal(out, samples)
     began = time.perf_counter()
 
-    for batch in task.batches(samples, loop.samples):
+    for batch in batches(
+        task.assemble,
+        task.count,
+        batch_size=loop.batch_size,
+        start=samples,
+        stop=loop.samples,
+        seed=settings.seed,
+        workers=settings.data.workers,
+    ):
         before, samples = samples, samples + len(batch.captions)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(settings.optimizer, before, loop.samples)
-        loss = _loss(task, batch, settings)
-        optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.optimizer.clip)
-        metrics = {name: value.item() for name, value in loss.metrics.items()}
-        metrics |= {"loss": loss.total.item(), "gradient_norm": norm.item()}
-        _refuse_nan(metrics, samples)
-        optimizer.step()
+        metrics = _step(task, batch, settings, optimizer, before)
         ema.update(samples, len(batch.captions))
         journal.write(samples, **metrics)
 
-        stopping = samples < loop.samples and should_stop()
+        ended = samples == loop.samples
+        stopping = not ended and should_stop()
         saved = None
-        if stopping or samples == loop.samples or _passed(loop.save_every, before, samples):
-            state = State(
-                samples, network.state_dict(), ema.state(), optimizer_state(optimizer, network)
+        if ended or stopping or _passed(loop.save_every, before, samples):
+            state = optimizer_state(optimizer, network)
+            saved = save_state(
+                out, State(samples, network.state_dict(), ema.state(), state), loop.keep
             )
-            saved = save_state(out, state, loop.keep)
-            seconds = time.perf_counter() - began
-            journal.write_timing(
-                samples, seconds=round(seconds, 1), threads=torch.get_num_threads()
-            )
-        if not stopping and (
-            samples == loop.samples or _passed(loop.preview_every, before, samples)
-        ):
+            seconds = round(time.perf_counter() - began, 1)
+            journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
+        if ended or (not stopping and _passed(loop.preview_every, before, samples)):
             with ema.shown():
-                task.preview().save(_folder(out / "previews") / f"{samples:010d}.png")
+                _write_preview(task, out / "previews" / f"{samples:010d}.png")
         yield Progress(samples, loop.samples, metrics, saved)
         if stopping:
             return
@@ -92,10 +90,27 @@ def fit(
         task.export(out / "model")
 
 
-def _loss(task: Task, batch, settings: TrainSettings) -> Loss:
+def _step(
+    task: Task,
+    batch: Batch,
+    settings: TrainSettings,
+    optimizer: torch.optim.Optimizer,
+    before: int,
+) -> dict[str, float]:
+    """One optimiser step on a batch that begins after ``before`` samples; its losses and norms."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate_at(settings.optimizer, before, settings.loop.samples)
     device = torch.device(settings.loop.device).type
     with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
-        return task.loss(batch)
+        loss = task.loss(batch)
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()
+    norm = torch.nn.utils.clip_grad_norm_(task.network.parameters(), settings.optimizer.clip)
+    metrics = {name: value.item() for name, value in loss.metrics.items()}
+    metrics |= {"loss": loss.total.item(), "gradient_norm": norm.item()}
+    _refuse_nan(metrics, before)
+    optimizer.step()
+    return metrics
 
 
 def _restore(
@@ -121,6 +136,6 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
         )
 
 
-def _folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+def _write_preview(task: Task, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    task.preview().save(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -33,8 +33,13 @@ class Task(Protocol):
         """What trains: every parameter of it is averaged and saved; the frozen lives elsewhere."""
         ...
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """The batches of samples ``start`` to ``stop``."""
+    @property
+    def count(self) -> int:
+        """How many pictures there are to learn from."""
+        ...
+
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
+        """The batch of these pictures, captions and places in the run."""
         ...
 
     def loss(self, batch: Batch) -> Loss:

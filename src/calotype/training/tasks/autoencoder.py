@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from calotype.autoencoder import Autoencoder, fold_latents, reconstruction_loss
 from calotype.checkpoints import save_component
-from calotype.data import batches
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
@@ -41,20 +40,11 @@ class AutoencoderTask:
             torch.manual_seed(settings.seed)
             self.network = Autoencoder(config)
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        return batches(
-            self._assemble,
-            len(self.source),
-            batch_size=self.settings.loop.batch_size,
-            start=start,
-            stop=stop,
-            seed=self.settings.seed,
-            workers=self.settings.data.workers,
-        )
+    @property
+    def count(self) -> int:
+        return len(self.source)
 
-    def _assemble(
-        self, indices: Sequence[int], variants: Sequence[int], positions: Tensor
-    ) -> Batch:
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         examples = self.source.examples(indices)
         weights = [example.weight for example in examples if example.weight is not None]
         return Batch(

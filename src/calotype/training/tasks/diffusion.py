@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from calotype.autoencoder import Autoencoder
 from calotype.checkpoints import load_autoencoder, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
-from calotype.data import Source, batches, moments_table
+from calotype.data import Source, moments_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
 from calotype.errors import UserError
 from calotype.example import Batch
@@ -83,20 +83,11 @@ class DiffusionTask:
             lambda done, total: report("latents", done, total),
         )
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        return batches(
-            self._assemble,
-            len(self.source),
-            batch_size=self.settings.loop.batch_size,
-            start=start,
-            stop=stop,
-            seed=self.settings.seed,
-            workers=self.settings.data.workers,
-        )
+    @property
+    def count(self) -> int:
+        return len(self.source)
 
-    def _assemble(
-        self, indices: Sequence[int], variants: Sequence[int], positions: Tensor
-    ) -> Batch:
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         captions = tuple(self.source.captions(indices, variants))
         return Batch(positions, captions, moments=torch.from_numpy(self.moments[list(indices)]))
 
