@@ -1,0 +1,45 @@
+"""The README's promises: its commands parse, its files are there, its Python runs as it stands."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calotype.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = [
+    shlex.split(line, comments=True)[1:]
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("calotype ")
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_command_parses(arguments):
+    app.parse_args(arguments, print_error=False, exit_on_error=False)
+
+
+def test_there_are_commands():
+    assert {arguments[0] for arguments in COMMANDS} == {"generate", "scenes", "train"}
+
+
+def test_what_is_linked_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    for recipe in re.findall(r"recipes/\S+\.toml", README):
+        assert (ROOT / recipe).exists(), recipe
+
+
+@pytest.mark.slow
+def test_the_python_example_runs(tmp_path: Path):
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"sphere-{seed}.png" for seed in range(4)
+    ]

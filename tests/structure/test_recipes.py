@@ -1,0 +1,27 @@
+"""Every recipe in the repository is one that `calotype train` accepts."""
+
+from pathlib import Path
+
+import pytest
+
+from calotype.presets import autoencoder_config, text_config, unet_config
+from calotype.settings import read_settings
+from calotype.training import TrainSettings
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
+
+
+def test_there_are_recipes():
+    assert RECIPES
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_accepted(recipe: Path):
+    settings = read_settings(TrainSettings, recipe)
+    if settings.task == "autoencoder":
+        assert settings.autoencoder
+        assert settings.data.size % autoencoder_config(settings.autoencoder.preset).factor == 0
+    else:
+        assert settings.diffusion
+        width = text_config(settings.diffusion.preset).hidden_size
+        assert unet_config(settings.diffusion.preset).cross_attention_dim == width
