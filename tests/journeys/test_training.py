@@ -11,6 +11,7 @@ from PIL import Image
 from calotype.checkpoints.files import read_safetensors
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
+from calotype.training.run import make_task
 from calotype.training.state import checkpoints
 
 BATCH = 2
@@ -146,3 +147,23 @@ def test_a_run_is_never_overwritten(run):
 def test_resuming_nothing_is_a_mistake(run):
     with pytest.raises(UserError, match="no checkpoint"):
         list(train(run("nothing", BATCH), resume=True))
+
+
+def test_the_weights_of_pixels_fade(autoencoder: Path, tmp_path: Path):
+    """Objects count more at the start of a diffusion run, and like the ground from the share on."""
+    settings = TrainSettings.model_validate(
+        {
+            "task": "diffusion",
+            "out": tmp_path,
+            "data": {"count": 3, "size": 32, "object_weight": 5},
+            "loop": {"samples": 100},
+            "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "weights_until": 0.5},
+        }
+    )
+    task = make_task(settings, lambda what, done, total: None)
+    most = {}
+    for position in (0, 25, 49, 50, 99):
+        weights = task.assemble([1], [0], torch.tensor([position])).weights
+        assert weights is None or weights.min() == 1
+        most[position] = 1.0 if weights is None else weights.max().item()
+    assert most == pytest.approx({0: 5, 25: 3, 49: 1.08, 50: 1, 99: 1})

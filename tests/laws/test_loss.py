@@ -76,3 +76,22 @@ def test_the_loss_reaches_the_network(kind: str) -> None:
     assert weight.grad is not None
     assert bool(weight.grad.isfinite())
     assert float(weight.grad.abs()) > 0
+
+
+@given(kinds, times, st.floats(0.1, 20))
+def test_a_place_counts_as_much_as_its_weight(kind: str, t: torch.Tensor, weight: float) -> None:
+    """The loss is the mean of its places': weights of one place add up to the loss of all."""
+
+    def network(x: torch.Tensor, told: torch.Tensor, condition: Condition) -> torch.Tensor:
+        return x.roll(1, dims=-1)
+
+    def loss(weights: torch.Tensor | None) -> torch.Tensor:
+        return training_loss(
+            network, SCHEDULE, kind, LATENTS, t, NOISE, Condition(), place_weights=weights
+        )
+
+    plain = loss(None)
+    torch.testing.assert_close(loss(torch.full((4, 3, 3), weight)), weight * plain)
+    first, rest = torch.zeros(4, 3, 3), torch.full((4, 3, 3), weight)
+    first[:, 0, 0], rest[:, 0, 0] = weight, 0
+    torch.testing.assert_close(loss(first) + loss(rest), weight * plain)

@@ -26,19 +26,24 @@ def training_loss(
     condition: Condition,
     weighting: Weighting = "uniform",
     gamma: float = 5.0,
+    place_weights: Tensor | None = None,
 ) -> Tensor:
     """The loss of each sample (B,), in the latents' type.
 
     latents, noise: (B, C, h, w). t: (B,) whole timesteps in [0, T). The network sees
-    alpha_t latents + sigma_t noise.
+    alpha_t latents + sigma_t noise. place_weights: (B, h, w) how much each place counts; where they
+    depend on what the latents show, the network learns means that lean towards what counts more.
     """
     sigma = schedule.sigmas[t.cpu()].reshape(-1, *[1] * (latents.ndim - 1))
     x = latents + sigma.to(latents) * noise
     _, _, c_in = scalings(prediction, sigma)
     output = network(c_in.to(x) * x, t.to(x.device, torch.float32), condition)
     error = output.to(x.dtype) - target(prediction, latents, x, sigma)
+    squares = error.square()
+    if place_weights is not None:
+        squares = squares * place_weights[:, None]
     weights = loss_weight(weighting, prediction, sigma.flatten(), gamma)
-    return error.square().flatten(1).mean(1) * weights.to(x)
+    return squares.flatten(1).mean(1) * weights.to(x)
 
 
 def loss_weight(

@@ -109,6 +109,12 @@ class DiffusionSettings(Settings):
     weighting: Literal["uniform", "min_snr"] = Field(
         default="uniform", description="weight of the noise levels in the loss"
     )
+    weights_until: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the run over which the pixels' weights count, fading to 1; 0: never",
+    )
     caption_dropout: float = Field(
         default=0.1,
         ge=0,

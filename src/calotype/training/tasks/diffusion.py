@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
@@ -89,7 +90,23 @@ class DiffusionTask:
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         captions = tuple(self.source.captions(indices, variants))
-        return Batch(positions, captions, moments=torch.from_numpy(self.moments[list(indices)]))
+        moments = torch.from_numpy(self.moments[list(indices)])
+        weights = self._weights(indices, positions)
+        return Batch(positions, captions, moments=moments, weights=weights)
+
+    def _weights(self, indices: Sequence[int], positions: Tensor) -> Tensor | None:
+        """How much each pixel counts, (B, H, W): the source's weights, fading as the run goes on.
+
+        What is small in a picture is learned late, as it hardly shows in the loss. But a lasting
+        weight would teach to see too much of it, so the last part of a run has none.
+        """
+        fade = self.own.weights_until * self.settings.loop.samples
+        if not fade or positions[0] >= fade:
+            return None
+        found = [example.weight for example in self.source.examples(indices)]
+        left = 1 - (positions / fade).clamp(max=1)
+        weights = [weight for weight in found if weight is not None]
+        return 1 + left[:, None, None] * (torch.stack(weights) - 1) if weights else None
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.moments is not None
@@ -103,6 +120,9 @@ class DiffusionTask:
         t = even_timesteps(positions, seed, schedule.num_train_timesteps).to(self.device)
         kept = uniform(seed, positions, "dropout") >= self.own.caption_dropout
         condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
+        weights = batch.weights
+        if weights is not None:
+            weights = F.adaptive_avg_pool2d(weights, shape[1:]).to(mean)
         losses = training_loss(
             self.model.unet,
             schedule,
@@ -112,6 +132,7 @@ class DiffusionTask:
             added,
             condition,
             weighting=self.own.weighting,
+            place_weights=weights,
         )
         return Loss(losses.mean(), {})
 
