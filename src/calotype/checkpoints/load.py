@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +40,7 @@ def load(
     dtype: what it computes in; None for the files' own type, but float32 on a CPU. Raises UserError
     for a model that is unknown, incomplete, broken or of a kind that is not supported.
     """
-    folder = _find(model)
+    folder = find(model)
     _require_supported(folder)
     # What the autoencoder computes in is decided with its config at hand, by LatentDiffusion.to.
     of_autoencoder = torch.float32 if dtype == torch.float16 else dtype
@@ -71,15 +73,16 @@ def load_autoencoder(
     return cast(Autoencoder, load_component(AUTOENCODER_KL, place, device, dtype))
 
 
-def _find(model: str | Path) -> Path:
+def find(model: str | Path) -> Path:
     """The folder of a model; raises UserError if there is none."""
     if str(model) in MODELS:
         return MODELS[str(model)]
     folder = Path(model)
-    if folder.is_dir():
-        return folder
+    with suppress(OSError):  # a name too long to be one
+        if folder.is_dir():
+            return folder
     known = ", ".join(f'"{name}"' for name in MODELS)
-    if folder.exists():
+    if os.path.exists(folder):
         raise UserError(f"model {folder}: is a file; give a model's folder, or a name: {known}")
     raise UserError(
         f'model "{model}": not a folder here and not a known name ({known}); models on a hub are '

@@ -19,8 +19,9 @@ def check_writable(folder: Path) -> None:
 
     Asked by writing an unnamed file, as permissions do not tell all; nothing is left behind.
     """
-    there = next(place for place in [folder, *folder.absolute().parents] if place.exists())
+    there = folder
     try:
+        there = next(place for place in [folder, *folder.absolute().parents] if place.exists())
         tempfile.TemporaryFile(dir=there).close()
     except NotADirectoryError:
         raise UserError(f"--out = {folder}: {there} is a file; name a folder") from None
@@ -55,7 +56,8 @@ def _reserve(folder: Path, seed: int) -> Path:
 
 
 def _next_number(folder: Path) -> int:
-    numbers = [re.match(r"(\d+)-", path.name) for path in folder.iterdir()]
+    """The number after all that are taken, by a picture or by a sheet of pictures since removed."""
+    numbers = [re.match(r"(?:grid-\d+-)?(\d+)[-.]", path.name) for path in folder.iterdir()]
     return max((int(number[1]) for number in numbers if number), default=-1) + 1
 
 

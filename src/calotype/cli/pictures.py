@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import torch
+from PIL.Image import Image
 
 from calotype.checkpoints import load
 from calotype.cli.device import device_named, dtype_named
@@ -15,7 +16,6 @@ from calotype.cli.folder import check_writable, save, save_grid
 from calotype.cli.options import DtypeName
 from calotype.cli.progress import watched
 from calotype.errors import UserError
-from calotype.generate.events import Picture
 from calotype.generate.request import TextToImage
 from calotype.generate.run import events
 from calotype.model import LatentDiffusion
@@ -36,25 +36,28 @@ def make(
     if words := _unknown_words(loaded, request.prompts):
         print(f"note: {model} never saw the words: {', '.join(words)}", file=sys.stderr)
     began = time.perf_counter()
-    pictures, paths = _run(loaded, request, batch_size, out)
+    images, paths = _run(loaded, request, batch_size, out, grid)
     seconds = time.perf_counter() - began
     if grid:
         columns = request.images if len(request.prompts) > 1 else math.ceil(len(paths) ** 0.5)
-        print(save_grid([picture.image for picture in pictures], columns, paths))
+        print(save_grid(images, columns, paths))
     count = "1 picture" if len(paths) == 1 else f"{len(paths)} pictures"
     print(f"{count} in {seconds:.1f} s ({seconds / len(paths):.2f} s each)", file=sys.stderr)
 
 
 def _run(
-    model: LatentDiffusion, request: TextToImage, batch_size: int | None, out: Path
-) -> tuple[list[Picture], list[Path]]:
-    """The pictures and their files; those already made stay if the work is stopped."""
-    pictures: list[Picture] = []
+    model: LatentDiffusion, request: TextToImage, batch_size: int | None, out: Path, keep: bool
+) -> tuple[list[Image], list[Path]]:
+    """The files of the pictures, and the pictures where they are to be kept in memory.
+
+    Files already made stay if the work is stopped.
+    """
+    images: list[Image] = []
     paths: list[Path] = []
     try:
         for picture in watched(events(model, request, batch_size)):
-            pictures.append(picture)
             paths.append(save(picture, out))
+            images += [picture.image] if keep else []
     except torch.OutOfMemoryError:
         raise UserError(
             "out of memory: take a smaller --batch-size, --width or --height, or --dtype float16"
@@ -62,7 +65,7 @@ def _run(
     finally:
         for path in paths:
             print(path)
-    return pictures, paths
+    return images, paths
 
 
 def _unknown_words(model: LatentDiffusion, prompts: tuple[str, ...]) -> list[str]:

@@ -63,12 +63,14 @@ def watched(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
                 yield event
 
 
-def follow(shown: Shown, run: Iterable[training.Progress]) -> None:
-    """Go through a training, its loss and its speed shown."""
-    first, began = None, time.monotonic()
+def follow(shown: Shown, run: Iterable[training.Progress]) -> bool:
+    """Go through a training, its loss and its speed shown; whether it came to its end."""
+    first, began, ended = None, time.monotonic(), True
     for step in run:
         if first is None:
             first, began = step.samples, time.monotonic()
         rate = (step.samples - first) / max(time.monotonic() - began, 1e-3)
         told = f"loss {step.metrics['loss']:.4f}  {rate:.1f} pictures/s"
         shown.tell("training", step.samples, step.total, told)
+        ended = step.samples == step.total
+    return ended

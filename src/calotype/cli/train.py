@@ -57,8 +57,14 @@ def train(
     from calotype.training import train as run
 
     with Shown() as shown, stop_at_interrupt() as stopped:
-        follow(shown, run(settings, resume, report=shown.tell, should_stop=lambda: bool(stopped)))
-    if stopped:
+
+        def report(what: str, done: int, total: int) -> None:
+            shown.tell(what, done, total)
+            if stopped:  # there is no checkpoint to write yet; the caches keep what they have
+                raise KeyboardInterrupt
+
+        ended = follow(shown, run(settings, resume, report, should_stop=lambda: bool(stopped)))
+    if not ended:
         again = [argument for change in changes for argument in ("-s", change)]
         words = shlex.join(["calotype", "train", str(recipe), *again, "--resume"])
         print(f"saved; to go on: {words}", file=sys.stderr)

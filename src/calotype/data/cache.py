@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from calotype.data.source import Source
+from calotype.errors import UserError
 from calotype.example import Example
 
 CHUNK = 64  # pictures computed at a time
@@ -78,20 +81,34 @@ def table(
     ``chunks(start)`` yields the rows from ``start`` on. How far the rows go is kept in a JSON file
     beside them, written after the rows it counts: a broken computation goes on where it was.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(f"{key} {count} {shape} {dtype}".encode()).hexdigest()[:16]
     path, note = folder / f"{name}.bin", folder / f"{name}.json"
-    done = json.loads(note.read_text())["rows"] if path.exists() and note.exists() else 0
-    rows = np.memmap(path, dtype, mode="r+" if done else "w+", shape=(count, *shape))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        done = _rows_done(note, path, count * math.prod(shape) * np.dtype(dtype).itemsize)
+        rows = np.memmap(path, dtype, mode="r+" if done else "w+", shape=(count, *shape))
+    except OSError as error:
+        raise UserError(f"data.cache: {path}: cannot be written: {error.strerror}") from None
     if done == count:
         return rows
     for chunk in chunks(done):
         rows[done : done + len(chunk)] = chunk
         done += len(chunk)
         rows.flush()
-        note.write_text(json.dumps({"key": key, "rows": done}))
+        whole = note.with_suffix(".tmp")
+        whole.write_text(json.dumps({"key": key, "rows": done}))
+        whole.replace(note)
         report(done, count)
     return rows
+
+
+def _rows_done(note: Path, path: Path, size: int) -> int:
+    """How many rows of a table are there; none if its files are missing or not whole."""
+    if not note.exists() or not path.exists() or path.stat().st_size != size:
+        return 0
+    with suppress(ValueError, KeyError, TypeError):
+        return int(json.loads(note.read_text())["rows"])
+    return 0
 
 
 def moments_table(

@@ -21,7 +21,7 @@ class FolderSource:
     """The pictures of a folder and its subfolders in the order of their paths, cut square.
 
     A picture without a ``.txt`` beside it has the empty caption. Raises UserError where the folder
-    is missing, holds no picture, or holds one that can't be read.
+    is missing or holds no picture, and at a picture or caption that can't be read.
     """
 
     def __init__(self, folder: Path, size: int):
@@ -42,7 +42,10 @@ class FolderSource:
         """A digest of names, lengths and times, so that a changed folder is another collection."""
         digest = hashlib.sha256()
         for path in self.paths:
-            status = path.stat()
+            try:
+                status = path.stat()
+            except OSError as error:
+                raise UserError(f"{path}: can't be read ({error.strerror}); remove it") from None
             digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
 
@@ -57,8 +60,17 @@ class FolderSource:
         ]
 
     def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
-        texts = (self.paths[index].with_suffix(".txt") for index in indices)
-        return [text.read_text("utf-8").strip() if text.exists() else "" for text in texts]
+        return [read_caption(self.paths[index].with_suffix(".txt")) for index in indices]
+
+
+def read_caption(path: Path) -> str:
+    """The caption in a text file; empty where there is no such file."""
+    try:
+        return path.read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: can't be read as a caption in UTF-8 ({error})") from None
 
 
 def read_picture(path: Path, size: int) -> torch.Tensor:
@@ -66,7 +78,7 @@ def read_picture(path: Path, size: int) -> torch.Tensor:
     try:
         with Image.open(path) as image:
             picture = square(ImageOps.exif_transpose(image).convert("RGB"), size)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             f"{path}: can't be read as a picture ({error}); mend or remove it"
         ) from None

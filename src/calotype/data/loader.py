@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from calotype.errors import UserError
 from calotype.example import Batch
 
 Assemble = Callable[[Sequence[int], Sequence[int], torch.Tensor], Batch]
@@ -35,33 +36,39 @@ def batches(
 
     Each epoch shows every picture once, in an order of its own; the epoch is the caption's variant.
     The content depends on the seed and the positions alone: not on where a run was resumed, nor on
-    the number of ``workers``, processes that assemble batches ahead.
+    the number of ``workers``, processes that assemble batches ahead. Raises UserError where
+    ``assemble`` does.
     """
     dataset = _Batches(assemble, count, batch_size, stop, seed)
-    return iter(
-        DataLoader(
-            dataset,
-            batch_size=None,
-            sampler=range(start, stop, batch_size),  # pyright: ignore[reportArgumentType]
-            num_workers=workers,
-            # The loader draws a base seed for its workers; ours keeps the global state untouched.
-            generator=torch.Generator(),
-        )
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=range(start, stop, batch_size),  # pyright: ignore[reportArgumentType]
+        num_workers=workers,
+        # The loader draws a base seed for its workers; ours keeps the global state untouched.
+        generator=torch.Generator(),
     )
+    for batch in loader:
+        if isinstance(batch, UserError):
+            raise batch
+        yield batch
 
 
-class _Batches(Dataset[Batch]):
+class _Batches(Dataset[Batch | UserError]):
     """Batches numbered by the position of their first sample."""
 
     def __init__(self, assemble: Assemble, count: int, batch_size: int, stop: int, seed: int):
         self.assemble, self.count, self.batch_size = assemble, count, batch_size
         self.stop, self.seed = stop, seed
 
-    def __getitem__(self, first: int) -> Batch:
+    def __getitem__(self, first: int) -> Batch | UserError:
         positions = range(first, min(first + self.batch_size, self.stop))
         epochs = [position // self.count for position in positions]
         indices = [
             int(permutation(self.seed, epoch, self.count)[position % self.count])
             for position, epoch in zip(positions, epochs, strict=True)
         ]
-        return self.assemble(indices, epochs, torch.tensor(positions))
+        try:
+            return self.assemble(indices, epochs, torch.tensor(positions))
+        except UserError as error:
+            return error  # raised in a worker, it would come with the worker's traceback in it

@@ -10,7 +10,8 @@ from calotype.errors import UserError
 
 SamplerName = Literal["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"]
 ScheduleName = Literal["leading", "trailing", "linspace", "karras"]
-Prompt = Annotated[str, Field(max_length=10_000)]
+LONGEST_PROMPT = 10_000  # characters
+Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
 
 LAST_SEED = 2**53 - 1
 """The largest seed: beyond it, JSON readers that hold numbers as doubles would change it."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from calotype.checkpoints.files import write_atomically
+from calotype.errors import UserError
+
 
 class Journal:
     """``journal.jsonl`` holds what the mathematics gives: samples seen, losses, norms.
@@ -16,8 +19,14 @@ class Journal:
     def __init__(self, folder: Path, samples_seen: int):
         self.path, self.timings = folder / "journal.jsonl", folder / "timings.jsonl"
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
-        kept = [line for line in lines if line.endswith("\n") and _samples(line) <= samples_seen]
-        self.path.write_text("".join(kept))
+        try:
+            kept = [
+                line for line in lines if line.endswith("\n") and _samples(line) <= samples_seen
+            ]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self.path}: holds a line that is no journal's; remove it") from None
+        with write_atomically(self.path) as temporary:
+            temporary.write_text("".join(kept))
 
     def write(self, samples: int, **metrics: float) -> None:
         """One line of figures after ``samples``."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from calotype.data import batches
 from calotype.errors import UserError
@@ -50,7 +51,7 @@ def fit(
     """
     loop, out = settings.loop, settings.out
     network = task.network.to(loop.device).train()
-    optimizer = adamw(network, settings.optimizer)
+    optimizer = adamw(network, settings.optimizer, task.shares)
     ema = ExponentialAverage(network, loop.ema_halflife)
     samples = _restore(load_state(resume), task, optimizer, ema) if resume else 0
     journal = Journal(out, samples)
@@ -98,8 +99,9 @@ def _step(
     before: int,
 ) -> dict[str, float]:
     """One optimiser step on a batch that begins after ``before`` samples; its losses and norms."""
+    rate = rate_at(settings.optimizer, before, settings.loop.samples)
     for group in optimizer.param_groups:
-        group["lr"] = rate_at(settings.optimizer, before, settings.loop.samples)
+        group["lr"] = rate * group["share"]
     device = torch.device(settings.loop.device).type
     with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
         loss = task.loss(batch)
@@ -116,10 +118,30 @@ def _step(
 def _restore(
     state: State, task: Task, optimizer: torch.optim.Optimizer, ema: ExponentialAverage
 ) -> int:
+    _require_same_network(state.weights, task.network.state_dict())
     task.network.load_state_dict(dict(state.weights))
     ema.restore(dict(state.ema))
     restore_optimizer(optimizer, task.network, dict(state.optimizer))
     return state.samples
+
+
+def _require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """UserError unless a checkpoint's weights have the names and shapes of the network's."""
+    names = sorted(found.keys() | wanted.keys())
+    shapes = (
+        (name, *(w[name].shape if name in w else None for w in (found, wanted))) for name in names
+    )
+    for name, there, here in shapes:
+        if there != here:
+            raise UserError(
+                f"--resume: the checkpoint is of another network than these settings make "
+                f'("{name}": {_shape(there)} there, {_shape(here)} here); '
+                "resume with the settings of the run, in its settings.json"
+            )
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "none" if shape is None else str(tuple(shape))
 
 
 def _passed(every: int, before: int, now: int) -> bool:
@@ -131,8 +153,8 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
     bad = [name for name, value in metrics.items() if not math.isfinite(value)]
     if bad:
         raise UserError(
-            f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; the last checkpoint "
-            "is whole: resume from it with a smaller optimizer.rate"
+            f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; take a smaller "
+            "optimizer.rate, and --resume if a checkpoint was written"
         )
 
 

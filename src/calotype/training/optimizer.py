@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -22,12 +23,21 @@ def rate_at(settings: OptimizerSettings, samples_seen: int, samples: int) -> flo
     return settings.rate * warm * course[settings.decay]
 
 
-def adamw(network: nn.Module, settings: OptimizerSettings) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019) over all parameters; only matrices and kernels decay."""
-    parameters = list(network.parameters())
+def adamw(
+    network: nn.Module, settings: OptimizerSettings, shares: Mapping[str, float]
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019) over all parameters; only matrices and kernels decay.
+
+    shares: what part of the rate the parameters get whose names begin so; all others get the whole.
+    """
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        share = next((share for start, share in shares.items() if name.startswith(start)), 1.0)
+        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+        found.setdefault((share, decay), []).append(parameter)
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": parameters, "share": share, "weight_decay": decay}
+        for (share, decay), parameters in found.items()
     ]
     return torch.optim.AdamW(groups, lr=settings.rate, betas=settings.betas, fused=True)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
+from calotype.checkpoints.files import write_atomically
 from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.settings import TrainSettings
@@ -32,9 +34,24 @@ def train(
     """
     checkpoint = _checkpoint(settings.out, resume)
     _require_device(settings.loop.device)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    (settings.out / "settings.json").write_text(settings.model_dump_json(indent=2) + "\n")
-    yield from fit(make_task(settings, report), settings, checkpoint, should_stop)
+    task = _prepared(settings, report)
+    with write_atomically(settings.out / "settings.json") as temporary:
+        temporary.write_text(settings.model_dump_json(indent=2) + "\n")
+    yield from fit(task, settings, checkpoint, should_stop)
+
+
+def _prepared(settings: TrainSettings, report: Report) -> Task:
+    """The task, once its folder is there; a mistake in the settings leaves no empty folder."""
+    try:
+        settings.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"out = {settings.out}: cannot be written: {error.strerror}") from None
+    try:
+        return make_task(settings, report)
+    except UserError:
+        with suppress(OSError):  # a folder that holds anything stays
+            settings.out.rmdir()
+        raise
 
 
 def make_task(settings: TrainSettings, report: Report) -> Task:

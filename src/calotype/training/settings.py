@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from calotype.generate.request import Prompt
 from calotype.settings import Settings
 
 Objects = Annotated[int, Field(ge=1, le=3)]
@@ -22,7 +24,7 @@ class DataSettings(Settings):
     objects: tuple[Objects, Objects] = Field(
         default=(1, 2), description="scenes: fewest and most objects"
     )
-    seed: int = Field(default=1, ge=0, description="scenes: seed of the collection")
+    seed: int = Field(default=1, ge=0, lt=2**64, description="scenes: seed of the collection")
     object_weight: float = Field(
         default=4.0,
         ge=1,
@@ -31,7 +33,8 @@ class DataSettings(Settings):
     )
     cache: Path | None = Field(
         default=None,
-        description="folder where pictures and latents are kept once computed; none: in no file",
+        description="folder where pictures and latents are kept once computed; "
+        "none: latents in the run's own folder, pictures in no file",
     )
     workers: int = Field(
         default=0, ge=0, le=64, description="processes that assemble batches ahead"
@@ -78,7 +81,6 @@ class LoopSettings(Settings):
     )
     device: str = Field(
         default="cpu",
-        pattern=r"^(cpu|mps|cuda(:\d+)?)$",
         description="where the networks train: cpu, cuda, cuda:1, mps",
     )
     save_every: int = Field(default=10_000, ge=1, description="samples between checkpoints")
@@ -86,6 +88,13 @@ class LoopSettings(Settings):
         default=10_000, ge=1, description="samples between grids of pictures on disk"
     )
     keep: int = Field(default=2, ge=1, description="newest checkpoints that are kept")
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, name: str) -> str:
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+            raise ValueError("must be cpu, cuda, cuda:1 (or another number) or mps")
+        return name
 
 
 class AutoencoderSettings(Settings):
@@ -109,6 +118,12 @@ class DiffusionSettings(Settings):
     weighting: Literal["uniform", "min_snr"] = Field(
         default="uniform", description="weight of the noise levels in the loss"
     )
+    text_rate: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="learning rate of the text encoder, as a part of the UNet's",
+    )
     weights_until: float = Field(
         default=0.0,
         ge=0,
@@ -124,9 +139,11 @@ class DiffusionSettings(Settings):
     vocabulary: int = Field(
         default=768, ge=515, description="largest number of tokens, learned from captions"
     )
-    preview_prompts: tuple[str, ...] = Field(default=(), description="prompts of the preview grid")
+    preview_prompts: tuple[Prompt, ...] = Field(
+        default=(), description="prompts of the preview grid"
+    )
     preview_guidance: float = Field(
-        default=3.0, ge=0, description="guidance scale of the preview grid"
+        default=3.0, ge=0, le=1000, description="guidance scale of the preview grid"
     )
 
 

@@ -30,7 +30,8 @@ class State:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoint files of a run, oldest first."""
-    return sorted(folder.glob("checkpoints/*.safetensors"))
+    found = folder.glob("checkpoints/*.safetensors")
+    return sorted(path for path in found if path.stem.isdecimal())
 
 
 def save_state(folder: Path, state: State, keep: int) -> Path:
@@ -47,17 +48,11 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
 
 
 def load_state(path: Path) -> State:
-    """Read a checkpoint back."""
+    """Read a checkpoint back; raises UserError for a broken or foreign file."""
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
     for key, tensor in read_safetensors(path).items():
-        part, name = key.split(":", 1)
+        part, _, name = key.partition(":")
+        if part not in parts:
+            raise UserError(f'{path}: not the checkpoint of a run: it holds "{key}"')
         parts[part][name] = tensor
     return State(int(path.stem), **parts)
-
-
-def newest_state(folder: Path) -> State:
-    """The newest checkpoint of a run; raises UserError where there is none."""
-    found = checkpoints(folder)
-    if not found:
-        raise UserError(f"--resume: {folder} holds no checkpoint; leave --resume out to start anew")
-    return load_state(found[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +31,11 @@ class Task(Protocol):
     @property
     def network(self) -> nn.Module:
         """What trains: every parameter of it is averaged and saved; the frozen lives elsewhere."""
+        ...
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The part of the learning rate for parameters whose names begin so; the others get all."""
         ...
 
     @property

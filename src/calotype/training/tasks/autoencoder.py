@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from PIL import Image
@@ -35,10 +36,17 @@ class AutoencoderTask:
             )
         self.settings, self.own = settings, settings.autoencoder
         config = autoencoder_config(self.own.preset)
+        if settings.data.size >> (self.own.scales - 1) == 0:
+            raise UserError(
+                f"autoencoder.scales = {self.own.scales}: data.size = {settings.data.size} can be "
+                f"halved for {settings.data.size.bit_length()} scales at most"
+            )
         self.source = open_source(settings.data, config.factor, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = Autoencoder(config)
+
+    shares: Mapping[str, float] = MappingProxyType({})
 
     @property
     def count(self) -> int:

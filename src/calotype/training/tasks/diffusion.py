@@ -19,7 +19,7 @@ from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet
-from calotype.generate.request import Sampling, TextToImage
+from calotype.generate.request import LONGEST_PROMPT, Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
@@ -44,7 +44,7 @@ class DiffusionTask:
             raise UserError("diffusion: the table is missing; task diffusion needs [diffusion]")
         self.settings, self.own = settings, settings.diffusion
         self.device = settings.loop.device
-        autoencoder = load_autoencoder(self.own.autoencoder, device=self.device)
+        autoencoder = load_autoencoder(self.own.autoencoder, self.device, torch.float32)
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
         self.network = nn.ModuleDict(
@@ -85,6 +85,10 @@ class DiffusionTask:
         )
 
     @property
+    def shares(self) -> dict[str, float]:
+        return {"conditioner.": self.own.text_rate}
+
+    @property
     def count(self) -> int:
         return len(self.source)
 
@@ -122,7 +126,7 @@ class DiffusionTask:
         condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
         weights = batch.weights
         if weights is not None:
-            weights = F.adaptive_avg_pool2d(weights, shape[1:]).to(mean)
+            weights = F.adaptive_avg_pool2d(weights, (mean.shape[-2], mean.shape[-1])).to(mean)
         losses = training_loss(
             self.model.unet,
             schedule,
@@ -137,7 +141,9 @@ class DiffusionTask:
         return Loss(losses.mean(), {})
 
     def preview(self) -> Image.Image:
-        prompts = self.own.preview_prompts or tuple(captions_of(self.source, SHOWN))
+        prompts = self.own.preview_prompts or tuple(
+            text[:LONGEST_PROMPT] for text in captions_of(self.source, SHOWN)
+        )
         sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
         pictures = run(self.model, TextToImage(prompt=prompts, sampling=sampling))
         return contact_sheet([picture.image for picture in pictures], columns=8)

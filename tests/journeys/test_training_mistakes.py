@@ -1,0 +1,144 @@
+"""A mistake in a training's settings or files ends in one line, with nothing left behind."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from calotype.cli.app import main
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of the autoencoder on four small pictures, in an otherwise empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("pictures").mkdir()
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), np.uint8)
+        Image.fromarray(pixels).save(f"pictures/{number}.png")
+        Path(f"pictures/{number}.txt").write_text(f"number {number}")
+    recipe = Path("run.toml")
+    recipe.write_text(
+        """
+        task = "autoencoder"
+        out = "run"
+        data = { source = "pictures", size = 32 }
+        loop = { samples = 4, batch_size = 2 }
+        autoencoder = { preset = "tiny" }
+        """
+    )
+    return recipe
+
+
+def told(capsys: pytest.CaptureFixture[str], recipe: Path, *options: str) -> str:
+    """The one line that a mistaken training ends with."""
+    assert main(["train", str(recipe), *options]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("calotype: ")
+    assert "Traceback" not in line
+    return line.removeprefix("calotype: ")
+
+
+SETTINGS = {
+    "autoencoder.scales=8": "autoencoder.scales = 8: data.size = 32 can be halved for 6 scales",
+    "autoencoder.preset=tony": 'preset "tony" is not one of',
+    "data.size=33": "data.size = 33: must be a multiple of 4",
+    "data.source=nowhere": "data.source: nowhere is not a folder",
+    "data.cache=/dev/null/cache": "data.cache: /dev/null/cache",
+    "data.cache=run.toml": "data.cache: run.toml",
+    "data.seed=18446744073709551616": "run.toml: data.seed = ",
+    "loop.device=auto": 'run.toml: loop.device = "auto": must be cpu, cuda',
+    "task=diffusion": "diffusion: the table is missing",
+    "out=run.toml": "out = run.toml: cannot be written: File exists",
+    "out=/dev/null/run": "out = /dev/null/run: cannot be written: Not a directory",
+    "optimizer.rate=1e30": "training: ",
+}
+
+
+@pytest.mark.parametrize("change", SETTINGS)
+def test_settings_that_no_run_can_have(recipe, capsys, change):
+    before = sorted(path.name for path in Path().iterdir())
+    assert told(capsys, recipe, "-s", change).startswith(SETTINGS[change])
+    if not change.startswith("optimizer"):  # which shows only in the run
+        assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def broken_picture() -> None:
+    content = Path("pictures/0.png").read_bytes()
+    Path("pictures/0.png").write_bytes(content[: len(content) // 2])
+
+
+def dangling_link() -> None:
+    Path("pictures/0.png").unlink()
+    Path("pictures/0.png").symlink_to("nowhere")
+
+
+def other_encoding() -> None:
+    Path("pictures/0.txt").write_bytes("café".encode("latin-1"))
+
+
+def folder_for_caption() -> None:
+    Path("pictures/0.txt").unlink()
+    Path("pictures/0.txt").mkdir()
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize(
+    "spoil", [broken_picture, dangling_link, other_encoding, folder_for_caption]
+)
+def test_a_file_that_cannot_be_read(recipe, capsys, spoil: Callable[[], None], workers):
+    """It is named, also where a worker process met it."""
+    spoil()
+    line = told(capsys, recipe, "-s", f"data.workers={workers}")
+    assert line.startswith("pictures/0.")
+    assert "can't be read" in line
+
+
+def newest() -> Path:
+    return max(Path("run/checkpoints").glob("*.safetensors"))
+
+
+def test_a_checkpoint_that_cannot_be_resumed(recipe, capsys):
+    assert main(["train", str(recipe)]) == 0
+    line = told(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
+    assert line.startswith("--resume: the checkpoint is of another network")
+    shutil.copy("run/model/vae/diffusion_pytorch_model.safetensors", newest())
+    assert "not the checkpoint of a run" in told(capsys, recipe, "--resume")
+    newest().write_bytes(newest().read_bytes()[:1000])
+    assert "not whole" in told(capsys, recipe, "--resume")
+
+
+def test_what_else_lies_among_the_checkpoints(recipe):
+    assert main(["train", str(recipe)]) == 0
+    shutil.copy(newest(), newest().with_name("best.safetensors"))
+    assert main(["train", str(recipe), "--resume"]) == 0
+
+
+def test_a_journal_with_a_foreign_line(recipe, capsys):
+    assert main(["train", str(recipe)]) == 0
+    Path("run/journal.jsonl").write_text("\0\n")
+    assert "no journal's" in told(capsys, recipe, "--resume", "-s", "loop.samples=6")
+
+
+@pytest.mark.parametrize("spoil", ["note", "rows"])
+def test_a_cache_that_a_crash_left_is_made_again(recipe, spoil):
+    options = ["-s", "data.cache=cache"]
+    assert main(["train", str(recipe), *options]) == 0
+    (note,), (rows,) = Path("cache").glob("*.json"), Path("cache").glob("*.bin")
+    content = rows.read_bytes()
+    if spoil == "note":
+        note.write_text("")
+    else:
+        rows.write_bytes(content[:99])
+    assert main(["train", str(recipe), "--resume", *options]) == 0
+    assert rows.read_bytes() == content
+
+
+def test_captions_longer_than_a_prompt(recipe, tiny):
+    """They are cut in the preview, not where a run of hours first shows one."""
+    Path("pictures/0.txt").write_text("word " * 4000)
+    table = f'diffusion={{preset="tiny",autoencoder="{tiny}/vae",vocabulary=530}}'
+    assert main(["train", str(recipe), "-s", "task=diffusion", "-s", table]) == 0
