@@ -1,7 +1,11 @@
 # Everything runs in a virtual environment of its own: `make demo` on a fresh machine needs Python 3.11 and make.
 PYTHON ?= python3
 BIN := .venv/bin
-PROMPT ?= a small red cube to the left of a large blue sphere on a wooden floor
+# What `make demo` paints when it is given no PROMPT; the pictures in the README.
+DEMO := "a large blue cone on sand" "a large red sphere on grass" \
+	"a small purple cylinder on stone" "a large black cube on a wooden floor" --seed 1
+
+export PROMPT
 
 .PHONY: setup demo check format test bench clean
 
@@ -16,7 +20,7 @@ setup: .venv/installed
 	@touch $@
 
 demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
-	$(BIN)/calotype generate "$(PROMPT)" --images 4 --grid
+	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --grid
 
 check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tests
 	$(BIN)/ruff format --check .
