@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What `make demo` paints when it is given no PROMPT; the pictures in the README.
-DEMO := "a large blue cone on sand" "a large red sphere on grass" \
-	"a small purple cylinder on stone" "a large black cube on a wooden floor" --seed 1
+DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
+	"a large red cylinder on a wooden floor" "a large green cube on a checkered floor" --seed 1
 
 export PROMPT
 
@@ -20,7 +20,7 @@ setup: .venv/installed
 	@touch $@
 
 demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
-	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --grid
+	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --guidance-scale 3 --grid
 
 check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tests
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ class Sampling(BaseModel):
         default=25, ge=1, le=1000, description="steps of the walk; more is finer and slower"
     )
     guidance_scale: float = Field(
-        default=7.5,
+        default=5.0,
         ge=0,
         le=1000,
         allow_inf_nan=False,
