@@ -27,14 +27,14 @@ check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tes
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/structure tests/laws -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/structure tests/laws -m "not slow" -n 2
 
 format: .venv/dev-installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 test: .venv/dev-installed  ## every test
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py

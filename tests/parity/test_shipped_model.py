@@ -6,7 +6,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 import calotype
-from calotype.checkpoints import MODELS
+from calotype.checkpoints import find
 from calotype.diffusion import Noise
 
 PROMPTS = ("a small red cube to the left of a large blue sphere", "a large yellow cone on grass")
@@ -18,7 +18,7 @@ def model():
 
 
 def test_it_is_small(model):
-    files = [path for path in MODELS["scenes"].rglob("*") if path.is_file()]
+    files = [path for path in find("scenes").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 40e6
     assert sum(parameter.numel() for parameter in model.unet.parameters()) <= 15e6
 
@@ -42,7 +42,7 @@ def test_diffusers_makes_the_same_pictures(model):
     request = calotype.TextToImage(prompt=PROMPTS, sampling=sampling)
     ours = [picture.image for picture in calotype.run(model, request)]
 
-    pipeline = StableDiffusionPipeline.from_pretrained(MODELS["scenes"], torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(find("scenes"), torch_dtype=torch.float32)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(
