@@ -95,7 +95,9 @@ def report(rounds: list[dict[str, tuple[float, float]]]) -> None:
     print(f"\n{len(rounds)} rounds, median (minimum - maximum)")
     for name in rounds[0]:
         seconds, memory = ([found[name][i] for found in rounds] for i in (0, 1))
-        print(f"{name:>16}: {spread(seconds)} s, {spread(memory, 0)} MB")
+        # A process starts with this one's peak, torch and all: smaller ones can't be told.
+        peak = "" if name.startswith("import") else f", {spread(memory, 0)} MB"
+        print(f"{name:>16}: {spread(seconds)} s{peak}")
     for what, index in (("time", 0), ("memory", 1)):
         ratios = [found["calotype"][index] / found["diffusers"][index] for found in rounds]
         print(f"calotype / diffusers, {what}: {spread(ratios)}")
