@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -55,11 +56,12 @@ class DiffusionTask:
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model with fresh weights, a function of the seed."""
         own, text = self.own, text_config(self.own.preset)
+        side = self.settings.data.size // autoencoder.factor
         captions = captions_of(self.source, CAPTIONS_READ)
         tokenizer = Tokenizer.train(captions, own.vocabulary, text.max_position_embeddings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
-            unet = UNet(unet_config(own.preset))
+            unet = UNet(replace(unet_config(own.preset), sample_size=side))
             encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
         return LatentDiffusion(
             unet=unet.to(self.device),
