@@ -47,14 +47,6 @@ class Condition:
             lambda tensor: tensor.to(device, dtype if tensor.is_floating_point() else None)
         )
 
-    def repeat(self, count: int) -> Condition:
-        """Every row ``count`` times, copies side by side: (B, ...) -> (B * count, ...)."""
-        return self.map(lambda tensor: tensor.repeat_interleave(count, dim=0))
-
-    def take(self, index: slice | Tensor) -> Condition:
-        """The rows that ``index`` selects."""
-        return self.map(lambda tensor: tensor[index])
-
     @staticmethod
     def stack(conditions: Sequence[Condition]) -> Condition:
         """The rows of all conditions one after the other; each must hold the same fields."""

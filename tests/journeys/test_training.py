@@ -1,6 +1,7 @@
 """Training as a user does it: a run, a stop, a resume; and the law that a break changes nothing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,17 @@ def test_the_weights_of_pixels_fade(autoencoder: Path, tmp_path: Path):
         assert weights is None or weights.min() == 1
         most[position] = 1.0 if weights is None else weights.max().item()
     assert most == pytest.approx({0: 5, 25: 3, 49: 1.08, 50: 1, 99: 1})
+
+
+def test_edited_captions_do_not_change_the_words_of_a_run(
+    folder: Path, autoencoder: Path, tmp_path: Path
+):
+    """The tokenizer is learned once: the trained embeddings belong to its numbers."""
+    pictures = shutil.copytree(folder, tmp_path / "pictures")
+    settings = diffusion_run(pictures, tmp_path / "run", 2 * BATCH, autoencoder)
+    list(train(settings, should_stop=lambda: True))
+    before = (settings.out / "tokenizer" / "vocab.json").read_bytes()
+    for text in pictures.glob("*.txt"):
+        text.write_text("zebras in zero gravity")
+    list(train(settings, resume=True))
+    assert (settings.out / "model" / "tokenizer" / "vocab.json").read_bytes() == before

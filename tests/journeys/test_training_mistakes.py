@@ -103,12 +103,35 @@ def newest() -> Path:
 
 def test_a_checkpoint_that_cannot_be_resumed(recipe, capsys):
     assert main(["train", str(recipe)]) == 0
-    line = told(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
-    assert line.startswith("--resume: the checkpoint is of another network")
     shutil.copy("run/model/vae/diffusion_pytorch_model.safetensors", newest())
     assert "not the checkpoint of a run" in told(capsys, recipe, "--resume")
     newest().write_bytes(newest().read_bytes()[:1000])
     assert "not whole" in told(capsys, recipe, "--resume")
+
+
+OTHER_RUNS = {
+    "autoencoder.preset=scenes": '--resume: autoencoder.preset was "tiny" in',
+    "seed=7": "--resume: seed was 0 in",
+    "data.size=64": "--resume: data.size was 32 in",
+    "loop.samples=1": "loop.samples = 1: the run has seen",
+}
+
+
+@pytest.mark.parametrize("change", OTHER_RUNS)
+def test_a_resumed_run_is_the_same_run(recipe, capsys, change):
+    """And what the folder says of it stays what it was."""
+    assert main(["train", str(recipe)]) == 0
+    before = Path("run/settings.json").read_bytes()
+    assert told(capsys, recipe, "--resume", "-s", change).startswith(OTHER_RUNS[change])
+    assert Path("run/settings.json").read_bytes() == before
+
+
+def test_settings_and_weights_of_two_runs(recipe, capsys):
+    assert main(["train", str(recipe)]) == 0
+    settings = Path("run/settings.json")
+    settings.write_text(settings.read_text().replace('"tiny"', '"scenes"'))
+    line = told(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
+    assert line.startswith("--resume: the checkpoint is of another network")
 
 
 def test_what_else_lies_among_the_checkpoints(recipe):

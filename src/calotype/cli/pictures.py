@@ -58,7 +58,10 @@ def _run(
         for picture in watched(events(model, request, batch_size)):
             paths.append(save(picture, out))
             images += [picture.image] if keep else []
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        # On a CPU it is a RuntimeError like any other.
+        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
+            raise
         raise UserError(
             "out of memory: take a smaller --batch-size, --width or --height, or --dtype float16"
         ) from None

@@ -59,7 +59,5 @@ def restore_optimizer(
     for key, value in state.items():
         name, moment = key.rsplit("/", 1)
         parameter = parameters[name]
-        device = torch.device("cpu") if moment == "step" else parameter.device
-        if moment == "step" and parameter.is_cuda:
-            device = parameter.device  # the fused kernel keeps its count beside the weights
-        optimizer.state[parameter][moment] = value.to(device).clone()
+        # Also the count of steps: the fused kernel keeps it beside the weights.
+        optimizer.state[parameter][moment] = value.to(parameter.device).clone()

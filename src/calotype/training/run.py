@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from calotype.checkpoints.files import write_atomically
+from calotype.checkpoints.files import read_json, write_atomically
 from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.settings import TrainSettings
@@ -34,6 +36,8 @@ def train(
     """
     checkpoint = _checkpoint(settings.out, resume)
     _require_device(settings.loop.device)
+    if checkpoint:
+        _require_same_run(settings, checkpoint)
     task = _prepared(settings, report)
     with write_atomically(settings.out / "settings.json") as temporary:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n")
@@ -66,6 +70,43 @@ def _require_device(name: str) -> None:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError):  # what torch raises differs by device
         raise UserError(f"loop.device: {name} is not on this machine; cpu always is") from None
+
+
+# What makes a run the run it is: with another of these, going on would be neither run.
+IDENTITY = {
+    "task": True,
+    "seed": True,
+    "data": {"source", "count", "size", "objects", "seed"},
+    "autoencoder": {"preset"},
+    "diffusion": {"preset", "autoencoder", "prediction", "vocabulary"},
+}
+
+
+def _require_same_run(settings: TrainSettings, checkpoint: Path) -> None:
+    """UserError if a resumed run's pictures, networks or length can't be those of its settings."""
+    seen = int(checkpoint.stem)
+    if settings.loop.samples < seen:
+        raise UserError(
+            f"loop.samples = {settings.loop.samples}: the run has seen {seen:,} already"
+        )
+    path = settings.out / "settings.json"
+    kept, now = read_json(path), settings.model_dump(mode="json", include=IDENTITY)
+    for key, value in _flat(now):
+        was = dict(_flat(kept)).get(key)
+        if was != value:
+            raise UserError(
+                f"--resume: {key} was {json.dumps(was)} in {path} and is {json.dumps(value)} now; "
+                f"leave it as it was, or start a run in another folder"
+            )
+
+
+def _flat(table: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    """The (dotted key, value) pairs of nested tables."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{start}{key}.")
+        else:
+            yield start + key, value
 
 
 def _checkpoint(out: Path, resume: bool) -> Path | None:

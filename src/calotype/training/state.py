@@ -41,7 +41,9 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
     tensors = {
         f"{part}:{name}": tensor for part in PARTS for name, tensor in getattr(state, part).items()
     }
-    write_safetensors(path, tensors, {"samples": str(state.samples)})
+    for torn in path.parent.glob(".*.tmp"):  # of a process that was killed as it wrote
+        torn.unlink()
+    write_safetensors(path, tensors)
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
     return path

@@ -89,7 +89,13 @@ class AutoencoderTask:
                     for start in range(0, min(MEASURED, len(self.source)), 32)
                 ]
             )
-        fold_latents(self.network, means.mean(dim=(0, 2, 3)), means.std(dim=(0, 2, 3)))
+        std = means.std(dim=(0, 2, 3))
+        if not (std > 0).all():
+            raise UserError(
+                "autoencoder: a channel of the latents is the same for all pictures, so its scale "
+                "can't be measured; train on more, and more varied, pictures"
+            )
+        fold_latents(self.network, means.mean(dim=(0, 2, 3)), std)
         self.network.config = replace(self.network.config, scaling_factor=1.0, shift_factor=None)
         save_component(self.network, folder / "vae")
 

@@ -26,6 +26,7 @@ from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
+from calotype.training.state import checkpoints
 from calotype.training.task import Loss
 from calotype.unet import UNet
 
@@ -57,11 +58,16 @@ class DiffusionTask:
         """The model with fresh weights, a function of the seed."""
         own, text = self.own, text_config(self.own.preset)
         side = self.settings.data.size // autoencoder.factor
-        captions = captions_of(self.source, CAPTIONS_READ)
-        tokenizer = Tokenizer.train(captions, own.vocabulary, text.max_position_embeddings)
+        config = replace(unet_config(own.preset), sample_size=side)
+        if config.in_channels != autoencoder.config.latent_channels:
+            raise UserError(
+                f'diffusion.preset = "{own.preset}": its UNet takes {config.in_channels} channels, '
+                f"but the autoencoder makes {autoencoder.config.latent_channels}"
+            )
+        tokenizer = self._tokenizer(text.max_position_embeddings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
-            unet = UNet(replace(unet_config(own.preset), sample_size=side))
+            unet = UNet(config)
             encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
         return LatentDiffusion(
             unet=unet.to(self.device),
@@ -69,6 +75,19 @@ class DiffusionTask:
             conditioner=Conditioner([TextEmbedder(tokenizer, encoder)]).to(self.device),
             scheduler=SchedulerConfig(prediction_type=own.prediction),
         )
+
+    def _tokenizer(self, longest: int) -> Tokenizer:
+        """The run's tokenizer: learned from the captions when it begins, then read from its folder.
+
+        Captions that were edited since must not give the trained embeddings other words.
+        """
+        folder = self.settings.out / "tokenizer"
+        if checkpoints(self.settings.out):
+            return Tokenizer.from_folder(folder)
+        captions = captions_of(self.source, CAPTIONS_READ)
+        tokenizer = Tokenizer.train(captions, self.own.vocabulary, longest)
+        tokenizer.save(folder)
+        return tokenizer
 
     def _encode_all(self, autoencoder: Autoencoder, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""
