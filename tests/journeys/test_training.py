@@ -183,3 +183,25 @@ def test_edited_captions_do_not_change_the_words_of_a_run(
         text.write_text("zebras in zero gravity")
     list(train(settings, resume=True))
     assert (settings.out / "model" / "tokenizer" / "vocab.json").read_bytes() == before
+
+
+def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp_path: Path):
+    """It begins with that model's weights and words, and none of its own."""
+    first = diffusion_run(folder, tmp_path / "first", 2 * BATCH, autoencoder)
+    list(train(first))
+    table = first.model_dump()
+    table["diffusion"]["start"] = first.out / "model"
+    second = TrainSettings.model_validate(table | {"out": tmp_path / "second", "seed": 5})
+    task = make_task(second, lambda what, done, total: None)
+    ended = {
+        key.removeprefix("ema:"): tensor
+        for key, tensor in state_of(first.out).items()
+        if key.startswith("ema:")
+    }
+    begun = task.network.state_dict()
+    assert ended and all(torch.equal(begun[key], tensor) for key, tensor in ended.items())
+    list(train(second))
+    vocabularies = [
+        (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)
+    ]
+    assert vocabularies[0] == vocabularies[1]

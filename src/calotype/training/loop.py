@@ -17,6 +17,7 @@ from calotype.example import Batch
 from calotype.training.ema import ExponentialAverage
 from calotype.training.journal import Journal
 from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
+from calotype.training.precision import computes_in_bf16
 from calotype.training.settings import TrainSettings
 from calotype.training.state import State, load_state, save_state
 from calotype.training.task import Task
@@ -102,8 +103,9 @@ def _step(
     rate = rate_at(settings.optimizer, before, settings.loop.samples)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["share"]
-    device = torch.device(settings.loop.device).type
-    with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
+    device = torch.device(settings.loop.device)
+    enabled = computes_in_bf16(settings.loop.precision, device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
         loss = task.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()

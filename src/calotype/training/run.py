@@ -78,7 +78,7 @@ IDENTITY = {
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed"},
     "autoencoder": {"preset"},
-    "diffusion": {"preset", "autoencoder", "prediction", "vocabulary"},
+    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
 }
 
 

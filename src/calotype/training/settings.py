@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from calotype.generate.request import Prompt
 from calotype.settings import Settings
+from calotype.training.precision import Precision
 
 Objects = Annotated[int, Field(ge=1, le=3)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -75,9 +76,9 @@ class LoopSettings(Settings):
         ge=0,
         description="samples after which a weight counts half in the average; 0: no average",
     )
-    precision: Literal["fp32", "bf16"] = Field(
+    precision: Precision = Field(
         default="fp32",
-        description="arithmetic of the networks; bf16 (autocast) where the processor has it",
+        description="arithmetic of the networks; auto: bf16 (autocast) where it is fast, else fp32",
     )
     device: str = Field(
         default="cpu",
@@ -111,12 +112,23 @@ class DiffusionSettings(Settings):
     preset: str = Field(
         default="scenes", description="named networks of calotype.presets: UNet and text encoder"
     )
+    start: Path | None = Field(
+        default=None,
+        description='trained model that the run goes on from: "scenes" or a folder; its networks '
+        "and words replace the preset's; none: from nothing",
+    )
     autoencoder: Path = Field(description="folder of the trained autoencoder (its vae folder)")
     prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
         default="v_prediction", description="what the network learns to say"
     )
     weighting: Literal["uniform", "min_snr"] = Field(
         default="uniform", description="weight of the noise levels in the loss"
+    )
+    timestep_shift: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="above 1: more samples at high noise, where words decide; 1: evenly",
     )
     text_rate: float = Field(
         default=0.1,

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from calotype.autoencoder import Autoencoder
-from calotype.checkpoints import load_autoencoder, save
+from calotype.checkpoints import load, load_autoencoder, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.data import Source, moments_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
@@ -55,26 +55,37 @@ class DiffusionTask:
         self.moments = self._encode_all(autoencoder, report)
 
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
-        """The model with fresh weights, a function of the seed."""
-        own, text = self.own, text_config(self.own.preset)
-        side = self.settings.data.size // autoencoder.factor
-        config = replace(unet_config(own.preset), sample_size=side)
-        if config.in_channels != autoencoder.config.latent_channels:
+        """The model as it is before the first step: a function of the seed, or a trained one."""
+        unet, text = self._trained() if self.own.start else self._fresh(autoencoder)
+        if unet.config.in_channels != autoencoder.config.latent_channels:
             raise UserError(
-                f'diffusion.preset = "{own.preset}": its UNet takes {config.in_channels} channels, '
-                f"but the autoencoder makes {autoencoder.config.latent_channels}"
+                f"diffusion.autoencoder: it makes {autoencoder.config.latent_channels} channels, "
+                f"but the UNet takes {unet.config.in_channels}"
             )
+        return LatentDiffusion(
+            unet=unet.to(self.device),
+            autoencoder=autoencoder.eval().requires_grad_(False),
+            conditioner=Conditioner([text]).to(self.device),
+            scheduler=SchedulerConfig(prediction_type=self.own.prediction),
+        )
+
+    def _fresh(self, autoencoder: Autoencoder) -> tuple[UNet, TextEmbedder]:
+        """The preset's UNet and text encoder, with a vocabulary learned from the captions."""
+        text = text_config(self.own.preset)
+        side = self.settings.data.size // autoencoder.factor
+        config = replace(unet_config(self.own.preset), sample_size=side)
         tokenizer = self._tokenizer(text.max_position_embeddings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             unet = UNet(config)
             encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
-        return LatentDiffusion(
-            unet=unet.to(self.device),
-            autoencoder=autoencoder.eval().requires_grad_(False),
-            conditioner=Conditioner([TextEmbedder(tokenizer, encoder)]).to(self.device),
-            scheduler=SchedulerConfig(prediction_type=own.prediction),
-        )
+        return unet, TextEmbedder(tokenizer, encoder)
+
+    def _trained(self) -> tuple[UNet, TextEmbedder]:
+        """The UNet and text encoder of the model that the run goes on from."""
+        assert self.own.start is not None
+        model = load(self.own.start, dtype=torch.float32)
+        return model.unet, model.text
 
     def _tokenizer(self, longest: int) -> Tokenizer:
         """The run's tokenizer: learned from the captions when it begins, then read from its folder.
@@ -142,7 +153,8 @@ class DiffusionTask:
         latents = self.model.scale(mean + std * draw)
         added = normal(seed, positions, "noise", shape).to(mean)
         schedule = self.model.scheduler.schedule
-        t = even_timesteps(positions, seed, schedule.num_train_timesteps).to(self.device)
+        count, shift = schedule.num_train_timesteps, self.own.timestep_shift
+        t = even_timesteps(positions, seed, count, shift).to(self.device)
         kept = uniform(seed, positions, "dropout") >= self.own.caption_dropout
         condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
         weights = batch.weights
@@ -180,16 +192,18 @@ def captions_of(source: Source, count: int) -> list[str]:
     return source.captions(indices, [0] * len(indices))
 
 
-def even_timesteps(positions: Tensor, seed: int, count: int) -> Tensor:
+def even_timesteps(positions: Tensor, seed: int, count: int, shift: float = 1.0) -> Tensor:
     """Timesteps (B,) int64 for samples at these positions, spread evenly over any run of positions.
 
     The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so
     that each batch sees all noise levels and the loss of a batch varies less than with independent
-    draws.
+    draws. shift: u -> s u / (1 + (s - 1) u) for u in [0, 1) moves them towards more noise (Esser et
+    al. 2024, equation 23); the density at the noisy end is s, at the other 1 / s.
     """
     golden = 0.6180339887498949
     start = uniform(seed, torch.zeros(1, dtype=torch.int64), "timestep")
-    return (((positions.double() * golden + start) % 1.0) * count).long()
+    even = (positions.double() * golden + start) % 1.0
+    return (shift * even / (1 + (shift - 1) * even) * count).long().clamp(max=count - 1)
 
 
 def digest(network: nn.Module) -> str:
