@@ -1,9 +1,12 @@
-"""A whole model, tiny and untrained, in a folder."""
+"""What journeys set out with: a tiny untrained model, a few pictures, a tiny autoencoder."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from runs import autoencoder_run
 
 from calotype.autoencoder import Autoencoder
 from calotype.checkpoints import save
@@ -11,6 +14,7 @@ from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, To
 from calotype.diffusion import SchedulerConfig
 from calotype.model import LatentDiffusion
 from calotype.presets import autoencoder_config, text_config, unet_config
+from calotype.training import train
 from calotype.unet import UNet
 
 
@@ -35,3 +39,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
             torch.nn.init.xavier_normal_(weight)
     save(model, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six small captioned pictures of flat colours."""
+    path = tmp_path_factory.mktemp("pictures")
+    colours = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (40, 60, 200)}
+    for number, (name, rgb) in enumerate([*colours.items()] * 2):
+        pixels = np.full((40, 32, 3), rgb, np.uint8)
+        pixels[number * 4 : number * 4 + 8] = 255
+        Image.fromarray(pixels).save(path / f"{number}.png")
+        (path / f"{number}.txt").write_text(f"a {name} flag with a white bar, number {number}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def autoencoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny autoencoder after a few steps: enough to be the frozen half of a diffusion run."""
+    settings = autoencoder_run(folder, tmp_path_factory.mktemp("autoencoder") / "run", 6)
+    list(train(settings))
+    return settings.out / "model" / "vae"

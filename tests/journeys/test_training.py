@@ -4,63 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from runs import BATCH, autoencoder_run, diffusion_run
 
 from calotype.checkpoints.files import read_safetensors
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints
-
-BATCH = 2
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six small captioned pictures of flat colours."""
-    path = tmp_path_factory.mktemp("pictures")
-    colours = {"red": (200, 30, 30), "green": (30, 160, 40), "blue": (40, 60, 200)}
-    for number, (name, rgb) in enumerate([*colours.items()] * 2):
-        pixels = np.full((40, 32, 3), rgb, np.uint8)
-        pixels[number * 4 : number * 4 + 8] = 255
-        Image.fromarray(pixels).save(path / f"{number}.png")
-        (path / f"{number}.txt").write_text(f"a {name} flag with a white bar, number {number}")
-    return path
-
-
-def autoencoder_run(folder: Path, out: Path, samples: int) -> TrainSettings:
-    return TrainSettings.model_validate(
-        {
-            "task": "autoencoder",
-            "out": out,
-            "data": {"source": str(folder), "size": 32},
-            "loop": {"samples": samples, "batch_size": BATCH, "save_every": 2, "keep": 9},
-            "optimizer": {"warmup": 0, "decay": "constant"},
-            "autoencoder": {"preset": "tiny"},
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def autoencoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny autoencoder after a few steps: enough to be the frozen half of a diffusion run."""
-    settings = autoencoder_run(folder, tmp_path_factory.mktemp("autoencoder") / "run", 6)
-    list(train(settings))
-    return settings.out / "model" / "vae"
-
-
-def diffusion_run(folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
-    settings = autoencoder_run(folder, out, samples).model_dump(exclude={"autoencoder"})
-    return TrainSettings.model_validate(
-        settings
-        | {
-            "task": "diffusion",
-            "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600},
-        }
-    )
 
 
 @pytest.fixture(params=["autoencoder", "diffusion"])
@@ -199,7 +151,8 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
         if key.startswith("ema:")
     }
     begun = task.network.state_dict()
-    assert ended and all(torch.equal(begun[key], tensor) for key, tensor in ended.items())
+    assert ended
+    assert all(torch.equal(begun[key], tensor) for key, tensor in ended.items())
     list(train(second))
     vocabularies = [
         (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)

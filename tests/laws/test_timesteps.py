@@ -18,7 +18,8 @@ def test_any_stretch_of_a_run_sees_every_level_as_often_as_it_should(
     """The share below level t is t / (s - (s - 1) t), the inverse of the shift (Esser et al.)."""
     count = 10_000
     t = even_timesteps(torch.arange(first, first + RUN), seed, count, shift)
-    assert 0 <= int(t.min()) and int(t.max()) < count
+    assert int(t.min()) >= 0
+    assert int(t.max()) < count
     share = float((t < level * count).double().mean())
     # Discrepancy of the sequence, log(RUN) / RUN, and one timestep's rounding at slope s.
     assert abs(share - level / (shift - (shift - 1) * level)) < 0.01 + max(shift, 1 / shift) / count

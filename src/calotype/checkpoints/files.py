@@ -127,6 +127,13 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_torn(folder: Path) -> None:
+    """Remove what processes that were killed as they wrote have left anywhere in a folder."""
+    for pattern in (".*.tmp", ".*.old"):
+        for path in list(folder.rglob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 def _put_in_place(new: Path, folder: Path) -> None:
     if folder.exists():
         lost = sorted({p.name for p in folder.iterdir()} - {p.name for p in new.iterdir()})

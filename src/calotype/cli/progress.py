@@ -52,6 +52,10 @@ class Shown:
             self._tasks[what] = self._bar.add_task(what, total=total, told=counted)
         self._bar.update(self._tasks[what], completed=done, total=total, told=counted)
 
+    def note(self, text: str) -> None:
+        """Say something that stays on the screen."""
+        self._bar.console.print(f"calotype: {text}", highlight=False, markup=False, soft_wrap=True)
+
 
 def watched(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
     """The pictures among the events of a job, its progress shown."""

@@ -63,7 +63,8 @@ def train(
             if stopped:  # there is no checkpoint to write yet; the caches keep what they have
                 raise KeyboardInterrupt
 
-        ended = follow(shown, run(settings, resume, report, should_stop=lambda: bool(stopped)))
+        steps = run(settings, resume, report, lambda: bool(stopped), shown.note)
+        ended = follow(shown, steps)
     if not ended:
         again = [argument for change in changes for argument in ("-s", change)]
         words = shlex.join(["calotype", "train", str(recipe), *again, "--resume"])

@@ -19,7 +19,7 @@ from calotype.training.journal import Journal
 from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
 from calotype.training.precision import computes_in_bf16
 from calotype.training.settings import TrainSettings
-from calotype.training.state import State, load_state, save_state
+from calotype.training.state import State, save_state
 from calotype.training.task import Task
 
 
@@ -41,10 +41,10 @@ class Progress:
 def fit(
     task: Task,
     settings: TrainSettings,
-    resume: Path | None = None,
+    state: State | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
-    """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
+    """Train ``task`` from its start, or from a checkpoint's ``state``; yields after every step.
 
     Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps
     bit for bit, as every draw and every batch is a function of seed and position. When
@@ -54,7 +54,7 @@ def fit(
     network = task.network.to(loop.device).train()
     optimizer = adamw(network, settings.optimizer, task.shares)
     ema = ExponentialAverage(network, loop.ema_halflife)
-    samples = _restore(load_state(resume), task, optimizer, ema) if resume else 0
+    samples = _restore(state, task, optimizer, ema) if state else 0
     journal = Journal(out, samples)
     began = time.perf_counter()
 
@@ -76,10 +76,9 @@ def fit(
         stopping = not ended and should_stop()
         saved = None
         if ended or stopping or _passed(loop.save_every, before, samples):
-            state = optimizer_state(optimizer, network)
-            saved = save_state(
-                out, State(samples, network.state_dict(), ema.state(), state), loop.keep
-            )
+            moments = optimizer_state(optimizer, network)
+            now = State(samples, network.state_dict(), ema.state(), moments)
+            saved = save_state(out, now, loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
         if ended or (not stopping and _passed(loop.preview_every, before, samples)):

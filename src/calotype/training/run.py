@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
-from calotype.checkpoints.files import read_json, write_atomically
+from calotype.checkpoints.files import read_json, remove_torn, write_atomically
 from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report
-from calotype.training.state import checkpoints
+from calotype.training.state import State, checkpoints, load_state, set_aside
 from calotype.training.task import Task
 from calotype.training.tasks.autoencoder import AutoencoderTask
 from calotype.training.tasks.diffusion import DiffusionTask
@@ -26,22 +26,25 @@ def train(
     resume: bool = False,
     report: Report = lambda what, done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Progress]:
     """Run a training; yields its progress after every step.
 
-    resume: go on from the newest checkpoint in ``settings.out``; without it a folder that holds a
-        run is refused, so that none is overwritten.
+    resume: go on from the newest whole checkpoint in ``settings.out``; without it a folder that
+        holds a run is refused, so that none is overwritten.
     report: told about preparations (pictures rendered, latents encoded).
     should_stop: asked after every step; True saves a checkpoint and ends the run.
+    note: told what a person should know, as a checkpoint that is not whole.
     """
-    checkpoint = _checkpoint(settings.out, resume)
+    state = _state(settings.out, resume, note)
     _require_device(settings.loop.device)
-    if checkpoint:
-        _require_same_run(settings, checkpoint)
+    if state:
+        _require_same_run(settings, state.samples)
     task = _prepared(settings, report)
+    remove_torn(settings.out)
     with write_atomically(settings.out / "settings.json") as temporary:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n")
-    yield from fit(task, settings, checkpoint, should_stop)
+    yield from fit(task, settings, state, should_stop)
 
 
 def _prepared(settings: TrainSettings, report: Report) -> Task:
@@ -82,9 +85,11 @@ IDENTITY = {
 }
 
 
-def _require_same_run(settings: TrainSettings, checkpoint: Path) -> None:
-    """UserError if a resumed run's pictures, networks or length can't be those of its settings."""
-    seen = int(checkpoint.stem)
+def _require_same_run(settings: TrainSettings, seen: int) -> None:
+    """UserError if a resumed run's pictures, networks or length can't be those of its settings.
+
+    seen: samples the run has seen.
+    """
     if settings.loop.samples < seen:
         raise UserError(
             f"loop.samples = {settings.loop.samples}: the run has seen {seen:,} already"
@@ -109,7 +114,8 @@ def _flat(table: Mapping[str, Any], start: str = "") -> Iterator[tuple[str, Any]
             yield start + key, value
 
 
-def _checkpoint(out: Path, resume: bool) -> Path | None:
+def _state(out: Path, resume: bool, note: Callable[[str], None]) -> State | None:
+    """What a resumed run goes on from: its newest checkpoint that is whole; None for a new run."""
     found = checkpoints(out)
     if resume and not found:
         raise UserError(f"--resume: {out} holds no checkpoint; leave --resume out to start anew")
@@ -117,4 +123,12 @@ def _checkpoint(out: Path, resume: bool) -> Path | None:
         raise UserError(
             f"out: {out} already holds a run; add --resume to go on with it, or name another folder"
         )
-    return found[-1] if resume else None
+    for path in reversed(found):
+        try:
+            return load_state(path)
+        except UserError as error:
+            if path == found[0]:
+                raise
+            note(f"{error}; going on from the checkpoint before it")
+            set_aside(path)
+    return None

@@ -41,8 +41,6 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
     tensors = {
         f"{part}:{name}": tensor for part in PARTS for name, tensor in getattr(state, part).items()
     }
-    for torn in path.parent.glob(".*.tmp"):  # of a process that was killed as it wrote
-        torn.unlink()
     write_safetensors(path, tensors)
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
@@ -58,3 +56,8 @@ def load_state(path: Path) -> State:
             raise UserError(f'{path}: not the checkpoint of a run: it holds "{key}"')
         parts[part][name] = tensor
     return State(int(path.stem), **parts)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a checkpoint that can't be read, so that it no longer counts as one."""
+    path.rename(path.with_suffix(".torn"))

@@ -1,0 +1,142 @@
+"""The law of resumption under ``kill -9``: a run killed anywhere, often, is the unbroken run."""
+
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from runs import BATCH, autoencoder_run, diffusion_run
+
+from calotype.errors import UserError
+from calotype.training import TrainSettings, train
+from calotype.training.state import checkpoints, load_state
+
+# A process for each life of a run; they start from one that has imported all and computed nothing.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["calotype.training.run"])
+
+# What a process does to files, as Python reports it to audit hooks. A kill before each of them
+# leaves every state of the folder that a kill at any time can leave, but for half-written bytes
+# under a temporary name, which nothing ever reads.
+TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
+LIVES = 6
+
+
+def live(table: dict, killed_at: int | None, told) -> None:
+    """Run or resume a training, and die by SIGKILL just before it touches its folder again."""
+    multiprocessing.set_start_method("fork", force=True)  # what Linux does outside this test
+    settings, touched = TrainSettings.model_validate(table), 0
+
+    def watch(event: str, arguments: tuple) -> None:
+        nonlocal touched
+        if event in TOUCHES and str(arguments[0]).startswith(table["out"]):
+            touched += 1
+            if touched == killed_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+    list(train(settings, resume=bool(checkpoints(settings.out))))
+    told.send(touched)
+
+
+def one_life(table: dict, killed_at: int | None = None) -> int | None:
+    """How often a life that came to the run's end touched the folder; None for one that did not."""
+    here, there = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=live, args=(table, killed_at, there))
+    process.start()
+    there.close()
+    process.join()
+    if process.exitcode == -signal.SIGKILL:
+        return None
+    assert process.exitcode == 0
+    return here.recv()
+
+
+@pytest.fixture(params=["autoencoder", "diffusion", "diffusion with workers"])
+def table(request, folder: Path, autoencoder: Path, tmp_path: Path):
+    """(name) -> settings of a run of four steps, its latents cached in its own folder."""
+
+    def settings(name: str) -> dict:
+        if request.param == "autoencoder":
+            found = autoencoder_run(folder, tmp_path / name, 4 * BATCH)
+        else:
+            found = diffusion_run(folder, tmp_path / name, 4 * BATCH, autoencoder)
+        made = found.model_dump(mode="json")
+        made["data"]["workers"] = 2 if "workers" in request.param else 0
+        return made
+
+    return settings
+
+
+def test_a_run_killed_anywhere_is_the_unbroken_run(table) -> None:
+    """Weights, optimiser, averages, journal and exported files, byte for byte."""
+    unbroken, broken = table("unbroken"), table("broken")
+    touches = one_life(unbroken)
+    assert touches is not None
+    for killed_at in random.Random(touches).sample(range(1, touches), LIVES):
+        one_life(broken, killed_at)
+    assert one_life(broken) is not None
+    assert lasting(Path(broken["out"])) == lasting(Path(unbroken["out"]))
+
+
+def lasting(out: Path) -> dict[str, bytes]:
+    """The files of a run by name, but for the settings, which name the folder, and wall times."""
+    other = ("settings.json", "timings.jsonl")
+    found = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if name not in other}
+
+
+def test_a_torn_checkpoint_is_told_and_passed_over(table) -> None:
+    """As after a copy that broke off: the run goes on from the one before, to the same end."""
+    whole, torn = (TrainSettings.model_validate(table(name)) for name in ("whole", "torn"))
+    list(train(whole))
+    list(train(torn))
+    newest = checkpoints(torn.out)[-1]
+    os.truncate(newest, newest.stat().st_size - 1)
+    notes: list[str] = []
+    list(train(torn, resume=True, note=notes.append))
+    (note,) = notes
+    assert f"{newest}: not whole" in note
+    assert "going on from the checkpoint before" in note
+    assert newest.read_bytes() == checkpoints(whole.out)[-1].read_bytes()
+
+
+def test_no_whole_checkpoint_is_a_mistake(table) -> None:
+    settings = TrainSettings.model_validate(table("all torn"))
+    list(train(settings))
+    for path in checkpoints(settings.out):
+        os.truncate(path, 100)
+    with pytest.raises(UserError, match="not whole"):
+        list(train(settings, resume=True))
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """While open, no file grows beyond ``size`` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(table) -> None:
+    settings = TrainSettings.model_validate(table("full"))
+    steps = iter(train(settings))
+    next(steps)
+    (kept,) = checkpoints(settings.out)
+    bytes_kept = kept.read_bytes()
+    with largest_file(len(bytes_kept) // 2), pytest.raises(UserError, match="cannot be written"):
+        list(steps)
+    assert checkpoints(settings.out) == [kept]
+    assert kept.read_bytes() == bytes_kept
+    assert load_state(kept).samples == 2
+    list(train(settings, resume=True))
+    assert load_state(checkpoints(settings.out)[-1]).samples == 8
