@@ -32,6 +32,7 @@ class Batch:
     weights: (B, H, W) positive, or None.
     moments: (B, 2 C, h, w), mean and standard deviation of the raw latents of pictures that were
         encoded beforehand.
+    targets: (B, ...) what the network should say of the pictures, where captions don't tell.
     """
 
     positions: Tensor
@@ -39,3 +40,4 @@ class Batch:
     pictures: Tensor | None = None
     weights: Tensor | None = None
     moments: Tensor | None = None
+    targets: Tensor | None = None

@@ -21,7 +21,7 @@ def test_a_recipe_is_accepted(recipe: Path):
     if settings.task == "autoencoder":
         assert settings.autoencoder
         assert settings.data.size % autoencoder_config(settings.autoencoder.preset).factor == 0
-    else:
+    elif settings.task == "diffusion":
         assert settings.diffusion
         width = text_config(settings.diffusion.preset).hidden_size
         assert unet_config(settings.diffusion.preset).cross_attention_dim == width

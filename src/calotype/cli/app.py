@@ -12,6 +12,7 @@ from calotype.cli.mistakes import in_one_line
 from calotype.errors import UserError
 
 COMMANDS = {
+    "evaluate": "Measure how well a model does what words say.",
     "generate": "Make pictures from words.",
     "scenes": "Draw scenes of the built-in world.",
     "train": "Train a model as a TOML file says.",

@@ -38,6 +38,12 @@ def column(x: float, y: float, z: float) -> float:
     return 0.5 + x * (0.5 / (HALF_WIDTH * depth))
 
 
+def away(row: float) -> float:
+    """The y of the ground seen at a row in [0, 1], below the horizon: what ``project`` inverts."""
+    slope = (0.5 - row) * 2 * HALF_WIDTH
+    return POSITION[1] - POSITION[2] * (COSINE + slope * SINE) / (slope * COSINE - SINE)
+
+
 def rays(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Directions (x, y, z), each (size * size,), row by row; along them, a ray's t is its depth."""
     steps = ((torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1) * (

@@ -48,14 +48,12 @@ def caption(scene: Scene, seed: int, variant: int = 0) -> str:
     return text + draws.choice(("; ", ", and ", ", ")) + _order(draws, scene, pair)
 
 
-def describe(scene: Scene) -> str:
-    """The canonical caption: everything that can be said, always in the same words."""
-    nouns = [
-        f"a {thing.size} {thing.colour} {thing.material} {thing.shape}"
-        if thing.material == "metal"
-        else f"a {thing.size} {thing.material} {thing.colour} {thing.shape}"
-        for thing in scene.objects
-    ]
+def describe(scene: Scene, material: bool = True) -> str:
+    """The canonical caption: everything that can be said, always in the same words.
+
+    material: False leaves out what the objects are made of.
+    """
+    nouns = [_full(thing, material) for thing in scene.objects]
     ground = words.GROUND_PHRASES[scene.ground.kind][0]
     if len(nouns) == 1:
         return f"{nouns[0]} {ground}"
@@ -67,6 +65,14 @@ def describe(scene: Scene) -> str:
         for b in scene.objects[i + 1 :]
     ]
     return f"{nouns[0]}, {nouns[1]} and {nouns[2]} {ground}; " + "; ".join(orders)
+
+
+def _full(thing: SceneObject, material: bool) -> str:
+    """ "a small red metal ball", "a small matte red ball" or "a small red ball"."""
+    parts = [thing.size, thing.colour, thing.shape]
+    if material:
+        parts.insert(2 if thing.material in words.AFTER_COLOUR else 1, thing.material)
+    return "a " + " ".join(parts)
 
 
 def _canonical(first: SceneObject, second: SceneObject) -> str:

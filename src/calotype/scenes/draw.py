@@ -77,7 +77,7 @@ class Relation:
 
 def relation(first: SceneObject, second: SceneObject) -> Relation:
     """Where the first object is, seen from the camera, relative to the second."""
-    aside, away = _column(first) - _column(second), first.y - second.y
+    aside, away = middle_column(first) - middle_column(second), first.y - second.y
     side = None if abs(aside) < SIDE_MARGIN else "left" if aside < 0 else "right"
     depth = None if abs(away) < DEPTH_MARGIN else "front" if away < 0 else "behind"
     return Relation(side, depth)
@@ -166,7 +166,8 @@ def _clear(first: SceneObject, second: SceneObject) -> bool:
     return _apart(first, second) and relation(first, second) != Relation(None, None)
 
 
-def _column(thing: SceneObject) -> float:
+def middle_column(thing: SceneObject) -> float:
+    """The column in [0, 1] at which the middle of an object is seen."""
     return column(thing.x, thing.y, thing.height / 2)
 
 

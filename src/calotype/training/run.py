@@ -19,6 +19,7 @@ from calotype.training.state import State, checkpoints, load_state, set_aside
 from calotype.training.task import Task
 from calotype.training.tasks.autoencoder import AutoencoderTask
 from calotype.training.tasks.diffusion import DiffusionTask
+from calotype.training.tasks.reader import ReaderTask
 
 
 def train(
@@ -63,9 +64,8 @@ def _prepared(settings: TrainSettings, report: Report) -> Task:
 
 def make_task(settings: TrainSettings, report: Report) -> Task:
     """The task that the settings name."""
-    if settings.task == "autoencoder":
-        return AutoencoderTask(settings, report)
-    return DiffusionTask(settings, report)
+    tasks = {"autoencoder": AutoencoderTask, "diffusion": DiffusionTask, "reader": ReaderTask}
+    return tasks[settings.task](settings, report)
 
 
 def _require_device(name: str) -> None:
@@ -79,7 +79,7 @@ def _require_device(name: str) -> None:
 IDENTITY = {
     "task": True,
     "seed": True,
-    "data": {"source", "count", "size", "objects", "seed"},
+    "data": {"source", "count", "size", "objects", "seed", "split"},
     "autoencoder": {"preset"},
     "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
 }

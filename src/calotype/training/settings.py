@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from calotype.generate.request import Prompt
+from calotype.scenes import Split
 from calotype.settings import Settings
 from calotype.training.precision import Precision
 
@@ -26,6 +27,9 @@ class DataSettings(Settings):
         default=(1, 2), description="scenes: fewest and most objects"
     )
     seed: int = Field(default=1, ge=0, lt=2**64, description="scenes: seed of the collection")
+    split: Split = Field(
+        default="train", description="scenes: without, with or whatever the held-out pairs"
+    )
     object_weight: float = Field(
         default=4.0,
         ge=1,
@@ -162,7 +166,7 @@ class DiffusionSettings(Settings):
 class TrainSettings(Settings):
     """A training run."""
 
-    task: Literal["autoencoder", "diffusion"] = Field(description="what is trained")
+    task: Literal["autoencoder", "diffusion", "reader"] = Field(description="what is trained")
     out: Path = Field(description="folder of the run: checkpoints, journal, pictures, model")
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="seed of weights, order and every draw"

@@ -22,15 +22,21 @@ def open_source(settings: DataSettings, factor: int, report: Report) -> Source:
     if settings.size % factor:
         raise UserError(f"data.size = {settings.size}: must be a multiple of {factor}")
     if settings.source == "scenes":
-        source: Source = SceneSource(
-            seed=settings.seed,
-            count=settings.count,
-            size=settings.size,
-            objects=settings.objects,
-            object_weight=settings.object_weight,
-        )
+        source: Source = scenes_of(settings)
     else:
         source = FolderSource(Path(settings.source), settings.size)
     if settings.cache is None:
         return source
     return CachedSource(source, settings.cache, lambda done, total: report("pictures", done, total))
+
+
+def scenes_of(settings: DataSettings) -> SceneSource:
+    """The scenes that the settings name."""
+    return SceneSource(
+        seed=settings.seed,
+        count=settings.count,
+        size=settings.size,
+        objects=settings.objects,
+        split=settings.split,
+        object_weight=settings.object_weight,
+    )

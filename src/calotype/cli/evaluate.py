@@ -1,0 +1,106 @@
+"""``calotype evaluate``."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calotype.cli.options import from_options, with_options
+from calotype.errors import UserError
+from calotype.generate.request import Sampling
+
+if TYPE_CHECKING:
+    from calotype.evaluation import Report
+    from calotype.model import LatentDiffusion
+
+
+@with_options(Sampling, leave_out=["seed"])
+def evaluate(
+    model: str = "scenes",
+    /,
+    *,
+    given: dict[str, Any],
+    count: int = 500,
+    json: Path | None = None,
+    failures: Path | None = None,
+    device: str = "auto",
+) -> None:
+    """Measure how well a model does what words say.
+
+    Makes pictures of fixed prompts about the built-in world and has a network, the reader, tell
+    what they show: the share of pictures in which everything that was said reads back right. Also
+    how much of held-out renderings the autoencoder keeps.
+
+    Parameters
+    ----------
+    model: str
+        A packaged model's name, or a folder in the diffusers layout.
+    count: int
+        Prompts of each kind.
+    json: Path
+        Write the figures, with their confidence intervals and settings.
+    failures: Path
+        Write a contact sheet of the worst failures, a .png file.
+    device: str
+        auto, cpu, cuda, cuda:1, mps, ...
+    """
+    if not 1 <= count <= 100_000:
+        raise UserError(f"--count = {count}: must be between 1 and 100,000")
+    if failures is not None and failures.suffix.lower() != ".png":
+        raise UserError(f"--failures = {failures}: must be a .png file")
+    sampling = from_options(Sampling, given)
+    from calotype.checkpoints import load
+    from calotype.checkpoints.files import write_atomically
+    from calotype.cli.device import device_named
+
+    with ExitStack() as outputs:
+        # Opened first: half an hour later is no time to learn that a folder can't be written.
+        table = json and outputs.enter_context(write_atomically(json))
+        sheet = failures and outputs.enter_context(write_atomically(failures))
+        for path in (table, sheet):
+            if path:
+                path.touch()
+        report = _report(load(model, device_named(device)), count, sampling)
+        _write(report, table, sheet)
+    _print(report)
+
+
+def _report(model: LatentDiffusion, count: int, sampling: Sampling) -> Report:
+    from calotype import evaluation
+    from calotype.cli.progress import Shown
+
+    with Shown() as shown:
+        for event in evaluation.evaluate(model, count, sampling):
+            if isinstance(event, evaluation.Report):
+                return event
+            shown.tell(event.part, event.done, event.total)
+    raise AssertionError("an evaluation ends with its report")
+
+
+def _write(report: Report, table: Path | None, sheet: Path | None) -> None:
+    import json
+
+    from PIL import Image
+
+    from calotype.evaluation import failures_sheet, figures
+
+    if table:
+        table.write_text(json.dumps(figures(report), indent=2) + "\n")
+    if sheet:
+        none_failed = Image.new("RGB", (1, 1), "white")
+        (failures_sheet(report) or none_failed).save(sheet, format="PNG")
+
+
+def _print(report: Report) -> None:
+    """The table on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from calotype.evaluation import rows
+
+    table = Table("", "figure", "95 %", "", box=None, pad_edge=False)
+    for row in rows(report):
+        table.add_row(*row, style=None if not row[0].startswith(" ") else "dim")
+    Console(file=sys.stdout).print(table)

@@ -1,0 +1,34 @@
+"""The prompts of an evaluation: always the same, each with the scene that it describes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from calotype.scenes import Scene, SceneSource, describe
+
+Kind = Literal["single", "pair", "held_out"]
+KINDS: dict[Kind, str] = {
+    "single": "one object: shape, colour, size, ground",
+    "pair": "two objects and how they lie",
+    "held_out": "one object of a colour and shape never seen together",
+}
+PROMPT_SEED = 20_000  # scenes that no recipe of ours trains on
+PICTURE_SEED = 1  # of the first picture of each kind; the next has the next
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt, and the scene whose ground, objects and order it states."""
+
+    prompt: str
+    scene: Scene
+
+
+def prompts(kind: Kind, count: int) -> list[Asked]:
+    """The first ``count`` prompts of a kind."""
+    number = 2 if kind == "pair" else 1
+    split = "held_out" if kind == "held_out" else "train"
+    source = SceneSource(PROMPT_SEED, count, objects=(number, number), split=split)
+    scenes = [source.scene(index) for index in range(count)]
+    return [Asked(describe(scene, material=False), scene) for scene in scenes]

@@ -1,0 +1,165 @@
+"""evaluate: how well a model does what words say, in the built-in world, and what it can't do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from calotype.evaluation.judge import load_reader
+from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, Kind, prompts
+from calotype.evaluation.reconstruction import psnr, round_trip
+from calotype.evaluation.share import Share
+from calotype.generate.events import Picture, Progress
+from calotype.generate.request import Sampling, TextToImage
+from calotype.generate.run import events
+from calotype.model import LatentDiffusion
+from calotype.scenes import SceneSource, render
+from calotype.scenes.reader import SIZE, Reader, read
+from calotype.scenes.reading import ATTRIBUTES, Mistake, Reading, mistakes
+
+RENDERING_SEED = 30_000  # renderings that no recipe of ours trains on
+AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Working:
+    """How far a part of an evaluation is."""
+
+    part: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that shows something else than its prompt says."""
+
+    image: Image.Image
+    prompt: str
+    mistakes: tuple[Mistake, ...]
+
+
+@dataclass
+class Report:
+    """What an evaluation found.
+
+    shares: of pictures in which all that was stated reads back right, by row: the kinds of
+        prompts, and "ceiling", renderings of two objects after the autoencoder's round trip.
+    without: for each kind of prompt, the share of pictures without a mistake of each kind.
+    reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
+        objects that are wholly right.
+    reconstruction_psnr, object_psnr: dB, means over the renderings, whole and inside the objects.
+    failures: all pictures with mistakes.
+    """
+
+    sampling: Sampling
+    shares: dict[str, Share] = field(default_factory=dict)
+    without: dict[str, dict[str, float]] = field(default_factory=dict)
+    reading: dict[str, Share] = field(default_factory=dict)
+    reconstruction_psnr: float = 0.0
+    object_psnr: float = 0.0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def evaluate(
+    model: LatentDiffusion, count: int = 500, sampling: Sampling | None = None
+) -> Iterator[Working | Report]:
+    """Tell how an evaluation goes on ``count`` prompts of each kind; its report comes last.
+
+    sampling: how pictures are made; None for the defaults. Its seed is not used: picture k of each
+        kind has seed ``PICTURE_SEED`` + k.
+    """
+    chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
+    reader, report = load_reader(model.device), Report(chosen)
+    yield from _renderings(model, reader, count, report)
+    for kind in KINDS:
+        yield from _pictures(model, reader, kind, count, report)
+    yield report
+
+
+def _pictures(
+    model: LatentDiffusion, reader: Reader, kind: Kind, count: int, report: Report
+) -> Iterator[Working]:
+    """Make and read the pictures of one kind of prompts."""
+    asked = prompts(kind, count)
+    request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=report.sampling)
+    wrong: list[tuple[Mistake, ...]] = []
+    for event in events(model, request, AT_ONCE):
+        if isinstance(event, Progress):
+            yield Working(kind, event.done * count // event.total, count)
+        elif isinstance(event, Picture):
+            wrong.append(_judge(event.image, asked[event.index], reader, report))
+    report.shares[kind] = Share(sum(not found for found in wrong), count)
+    kinds = Counter(name for found in wrong for name in {mistake.kind for mistake in found})
+    report.without[kind] = {name: 1 - kinds[name] / count for name in _kinds_of(kind)}
+
+
+def _kinds_of(kind: Kind) -> list[str]:
+    """The kinds of mistakes that a picture of this kind can have."""
+    return ["ground", "count", "shape", "colour", "size", *(["relation"] * (kind == "pair"))]
+
+
+def _judge(image: Image.Image, asked: Asked, reader: Reader, report: Report) -> tuple[Mistake, ...]:
+    """The mistakes in one picture; one with any is kept in the report."""
+    device = next(reader.parameters()).device
+    (reading,) = read(reader, _tensor(image)[None].to(device))
+    found = mistakes(reading, asked.scene)
+    if found:
+        report.failures.append(Failure(image, asked.prompt, found))
+    return found
+
+
+def _tensor(image: Image.Image) -> Tensor:
+    """An image of eight bits as a picture (3, H, W) in [-1, 1]."""
+    width, height = image.size
+    pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
+    return pixels.view(height, width, 3).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def _renderings(
+    model: LatentDiffusion, reader: Reader, count: int, report: Report
+) -> Iterator[Working]:
+    """Read held-out renderings of two objects, as they are and after the autoencoder."""
+    source = SceneSource(RENDERING_SEED, count, objects=(2, 2), split="all")
+    before: list[Reading] = []
+    after: list[Reading] = []
+    whole: list[Tensor] = []
+    inside: list[Tensor] = []
+    for start in range(0, count, AT_ONCE):
+        stop = min(start + AT_ONCE, count)
+        shown = render([source.scene(index) for index in range(start, stop)], SIZE)
+        pictures = shown.pictures.to(model.device)
+        kept = round_trip(model.autoencoder, pictures)
+        before += read(reader, pictures)
+        after += read(reader, kept)
+        whole.append(psnr(kept, pictures))
+        inside.append(psnr(kept, pictures, shown.objects.to(model.device) > 0))
+        yield Working("renderings", stop, count)
+    report.reconstruction_psnr = torch.cat(whole).mean().item()
+    report.object_psnr = torch.cat(inside).mean().item()
+    report.reading = _accuracies(before, source)
+    report.shares["ceiling"] = _accuracies(after, source)["scenes"]
+
+
+def _accuracies(readings: Sequence[Reading], source: SceneSource) -> dict[str, Share]:
+    """The shares of right grounds, counts, attributes and relations, and of "scenes" wholly right.
+
+    Attributes and relations are judged where the count is right.
+    """
+    wrong: Counter[str] = Counter()
+    for index, reading in enumerate(readings):
+        found = mistakes(reading, source.scene(index), ATTRIBUTES)
+        kinds = [mistake.kind for mistake in found]
+        wrong.update([kind for kind in kinds if kind in ATTRIBUTES])
+        wrong.update(set(kinds) - set(ATTRIBUTES))
+        wrong["scenes"] += bool(found)
+    count = len(readings)
+    counted = count - wrong["count"]
+    totals = {"ground": count, "count": count} | dict.fromkeys(ATTRIBUTES, 2 * counted)
+    totals |= {"relation": counted, "scenes": count}
+    return {name: Share(total - wrong[name], total) for name, total in totals.items() if total}

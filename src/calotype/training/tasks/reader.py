@@ -1,0 +1,113 @@
+"""Training the reader of the built-in world, on renderings that are then spoiled a little."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from calotype.checkpoints.files import write_safetensors
+from calotype.diffusion import normal, uniform
+from calotype.errors import UserError
+from calotype.example import Batch
+from calotype.generate.pictures import contact_sheet, to_images
+from calotype.scenes.reader import SIZE, Reader, losses, read, targets
+from calotype.scenes.reading import ATTRIBUTES, shows
+from calotype.training.settings import TrainSettings
+from calotype.training.sources import Report, open_source, scenes_of
+from calotype.training.task import Loss
+
+NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
+SHOWN = 64  # pictures read for the preview
+
+
+class ReaderTask:
+    """The reader trains on what scenes are; it never sees what a model makes of them."""
+
+    def __init__(self, settings: TrainSettings, report: Report):
+        if settings.data.source != "scenes" or settings.data.size != SIZE:
+            raise UserError(f'task reader reads data.source = "scenes" at data.size = {SIZE} only')
+        self.settings = settings
+        self.scenes = scenes_of(settings.data)
+        self.source = open_source(settings.data, 1, report)
+        self.known: dict[int, Tensor] = {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = Reader()
+
+    shares: Mapping[str, float] = MappingProxyType({})
+
+    @property
+    def count(self) -> int:
+        return len(self.source)
+
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
+        examples = self.source.examples(indices)
+        return Batch(
+            positions,
+            tuple(example.caption for example in examples),
+            torch.stack([example.picture for example in examples]),
+            targets=torch.stack([self._targets(index) for index in indices]),
+        )
+
+    def _targets(self, index: int) -> Tensor:
+        """What the cells should say of a picture; kept, as a scene takes longer than a picture."""
+        if index not in self.known:
+            (self.known[index],) = targets([self.scenes.scene(index)])
+        return self.known[index]
+
+    def loss(self, batch: Batch) -> Loss:
+        assert batch.pictures is not None
+        assert batch.targets is not None
+        seed, positions = self.settings.seed, batch.positions
+        device = self.settings.loop.device
+        mirrored = (uniform(seed, positions, "dropout") < 0.5).to(device)[:, None, None, None]
+        pictures, wanted = batch.pictures.to(device), batch.targets.to(device)
+        pictures = torch.where(mirrored, pictures.flip(-1), pictures)
+        wanted = torch.where(mirrored, mirror(wanted), wanted)
+        cells, grounds = self.network(spoiled(pictures, seed, positions))
+        found = losses(cells, grounds, wanted)
+        return Loss(torch.stack([*found.values()]).sum(), found)
+
+    def preview(self) -> Image.Image:
+        """The first pictures that are not wholly read right; all of them if there is none."""
+        examples = self.source.examples(range(min(SHOWN, self.count)))
+        pictures = torch.stack([example.picture for example in examples])
+        readings = read(self.network, pictures.to(self.settings.loop.device))
+        wrong = [
+            index
+            for index, reading in enumerate(readings)
+            if not shows(reading, self.scenes.scene(index), ATTRIBUTES)
+        ]
+        return contact_sheet(to_images(pictures[wrong or slice(None)]), columns=8)
+
+    def export(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        write_safetensors(folder / "reader.safetensors", self.network.state_dict())
+
+
+def mirror(wanted: Tensor) -> Tensor:
+    """The targets of mirrored pictures."""
+    turned = wanted.flip(-1)
+    turned[:, 5] = -turned[:, 5]
+    return turned
+
+
+def spoiled(pictures: Tensor, seed: int, positions: Tensor) -> Tensor:
+    """Pictures a little out of focus, blotched, darker or flatter: what is read is seldom clean."""
+
+    def draw(purpose: str) -> Tensor:
+        return uniform(seed, positions, purpose).to(pictures)[:, None, None, None]
+
+    soft = F.avg_pool2d(pictures, 5, stride=1, padding=2, count_include_pad=False)
+    found = torch.lerp(pictures, soft, draw("softness"))
+    found = found * (1 + CONTRAST * (2 * draw("contrast") - 1))
+    found = found + BRIGHTNESS * (2 * draw("brightness") - 1)
+    blotches = normal(seed, positions, "noise", (3, SIZE // 4, SIZE // 4)).to(pictures)
+    noise = F.interpolate(blotches, (SIZE, SIZE), mode="bilinear")
+    return found + NOISE * draw("noisiness") * noise
