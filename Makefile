@@ -38,6 +38,7 @@ test: .venv/dev-installed  ## every test
 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/train.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -9,14 +9,11 @@ probes differ by more than a fifth are left out, and only ratios are worth quoti
 
 import argparse
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import torch
+from measuring import measure, probe, spread
 
 from calotype.checkpoints import find
 
@@ -32,27 +29,6 @@ made = pipe(["{PROMPT}"] * 4, num_inference_steps=25, guidance_scale=5, generato
 for number, image in enumerate(made.images):
     image.save(f"{{sys.argv[2]}}/{{number}}.png")
 """
-
-
-def probe() -> float:
-    """GFLOP/s of a 1024 matmul now."""
-    a = torch.randn(1024, 1024)
-    started = time.perf_counter()
-    for _ in range(10):
-        a @ a
-    return 10 * 2 * 1024**3 / (time.perf_counter() - started) / 1e9
-
-
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak MB of a whole process."""
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    told = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[0]} failed: {told.decode()[-2000:]}")
-    return time.perf_counter() - started, used.ru_maxrss / 1024
 
 
 def commands(model: Path, out: str) -> dict[str, list[str]]:
@@ -101,11 +77,6 @@ def report(rounds: list[dict[str, tuple[float, float]]]) -> None:
     for what, index in (("time", 0), ("memory", 1)):
         ratios = [found["calotype"][index] / found["diffusers"][index] for found in rounds]
         print(f"calotype / diffusers, {what}: {spread(ratios)}")
-
-
-def spread(values: list[float], digits: int = 2) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} - {high:.{digits}f})"
 
 
 if __name__ == "__main__":
