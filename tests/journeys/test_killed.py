@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from runs import BATCH, autoencoder_run, diffusion_run
+from runs import BATCH, run_of
 
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
@@ -63,10 +63,8 @@ def table(request, folder: Path, autoencoder: Path, tmp_path: Path):
     """(name) -> settings of a run of four steps, its latents cached in its own folder."""
 
     def settings(name: str) -> dict:
-        if request.param == "autoencoder":
-            found = autoencoder_run(folder, tmp_path / name, 4 * BATCH)
-        else:
-            found = diffusion_run(folder, tmp_path / name, 4 * BATCH, autoencoder)
+        kind = request.param.split()[0]
+        found = run_of(kind, folder, tmp_path / name, 4 * BATCH, autoencoder)
         made = found.model_dump(mode="json")
         made["data"]["workers"] = 2 if "workers" in request.param else 0
         return made

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import BATCH, autoencoder_run, diffusion_run
+from runs import BATCH, KINDS, diffusion_run, run_of
 
 from calotype.checkpoints.files import read_safetensors
 from calotype.errors import UserError
@@ -15,14 +15,12 @@ from calotype.training.run import make_task
 from calotype.training.state import checkpoints
 
 
-@pytest.fixture(params=["autoencoder", "diffusion"])
+@pytest.fixture(params=KINDS)
 def run(request, folder: Path, autoencoder: Path, tmp_path: Path):
-    """(name, samples) -> settings of a run of either task."""
+    """(name, samples) -> settings of a run of any task."""
 
     def settings(name: str, samples: int) -> TrainSettings:
-        if request.param == "autoencoder":
-            return autoencoder_run(folder, tmp_path / name, samples)
-        return diffusion_run(folder, tmp_path / name, samples, autoencoder)
+        return run_of(request.param, folder, tmp_path / name, samples, autoencoder)
 
     return settings
 
@@ -158,3 +156,25 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
         (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)
     ]
     assert vocabularies[0] == vocabularies[1]
+
+
+def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp_path: Path):
+    """The autoencoder's loss leaves the discriminator alone, and the other way round."""
+    table = run_of("adversarial", folder, tmp_path, 8, tmp_path).model_dump()
+
+    def gradients(**starts: int) -> dict[str, torch.Tensor | None]:
+        table["autoencoder"] |= {"discriminator_start": 99, "adversarial_start": 99, **starts}
+        task = make_task(TrainSettings.model_validate(table), lambda what, done, total: None)
+        batch = task.assemble([0, 1], [0, 0], torch.tensor([4, 5]))
+        task.loss(batch).total.backward()
+        return {name: parameter.grad for name, parameter in task.network.named_parameters()}
+
+    plain = gradients()
+    learning = gradients(discriminator_start=0)
+    hearing = gradients(adversarial_start=0)
+    ours = [name for name in plain if name.startswith("autoencoder.")]
+    theirs = [name for name in plain if name.startswith("discriminator.")]
+    assert all(learning[name] is not None and plain[name] is None for name in theirs)
+    assert all(hearing[name] is None for name in theirs)
+    assert all(torch.equal(learning[name], plain[name]) for name in ours)
+    assert not all(torch.equal(hearing[name], plain[name]) for name in ours)

@@ -26,4 +26,5 @@ class Share:
         n, p = self.count, self.fraction
         middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
         half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # Rounding must not leave the fraction itself outside.
+        return max(0.0, min(p, middle - half)), min(1.0, max(p, middle + half))

@@ -19,7 +19,15 @@ from calotype.training.state import State, checkpoints, load_state, set_aside
 from calotype.training.task import Task
 from calotype.training.tasks.autoencoder import AutoencoderTask
 from calotype.training.tasks.diffusion import DiffusionTask
+from calotype.training.tasks.features import FeaturesTask
 from calotype.training.tasks.reader import ReaderTask
+
+TASKS: dict[str, Callable[[TrainSettings, Report], Task]] = {
+    "autoencoder": AutoencoderTask,
+    "diffusion": DiffusionTask,
+    "features": FeaturesTask,
+    "reader": ReaderTask,
+}
 
 
 def train(
@@ -64,8 +72,7 @@ def _prepared(settings: TrainSettings, report: Report) -> Task:
 
 def make_task(settings: TrainSettings, report: Report) -> Task:
     """The task that the settings name."""
-    tasks = {"autoencoder": AutoencoderTask, "diffusion": DiffusionTask, "reader": ReaderTask}
-    return tasks[settings.task](settings, report)
+    return TASKS[settings.task](settings, report)
 
 
 def _require_device(name: str) -> None:
@@ -80,7 +87,7 @@ IDENTITY = {
     "task": True,
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed", "split"},
-    "autoencoder": {"preset"},
+    "autoencoder": {"preset", "features"},
     "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
 }
 

@@ -110,6 +110,28 @@ class AutoencoderSettings(Settings):
         description="weight of the KL divergence, a mean over the latent's numbers",
     )
     scales: int = Field(default=4, ge=1, le=8, description="resolutions at which the L1 is taken")
+    features: Path | None = Field(
+        default=None,
+        description="file of a trained feature network (task features), for the perceptual loss",
+    )
+    perceptual_weight: float = Field(
+        default=0.1, ge=0, description="weight of the perceptual loss; 0, or no features: without"
+    )
+    adversarial_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="weight of the patch-adversarial loss, times what makes it pull like the "
+        "others; 0: without, and no discriminator",
+    )
+    discriminator_start: int = Field(
+        default=0, ge=0, description="samples after which the discriminator begins to learn"
+    )
+    adversarial_start: int = Field(
+        default=8_000, ge=0, description="samples after which the autoencoder begins to hear it"
+    )
+    adversarial_ramp: int = Field(
+        default=8_000, ge=0, description="samples over which it is heard ever more, to the whole"
+    )
 
 
 class DiffusionSettings(Settings):
@@ -166,7 +188,9 @@ class DiffusionSettings(Settings):
 class TrainSettings(Settings):
     """A training run."""
 
-    task: Literal["autoencoder", "diffusion", "reader"] = Field(description="what is trained")
+    task: Literal["autoencoder", "diffusion", "reader", "features"] = Field(
+        description="what is trained"
+    )
     out: Path = Field(description="folder of the run: checkpoints, journal, pictures, model")
     seed: int = Field(
         default=0, ge=0, lt=2**63, description="seed of weights, order and every draw"

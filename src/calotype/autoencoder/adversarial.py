@@ -1,0 +1,41 @@
+"""The adversarial part of the autoencoder's loss: hinge losses, their weight, their beginning."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MOST = 1e4  # of the adaptive weight
+TINY = 1e-4
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss of the discriminator's logits for pictures and reconstructions: a scalar.
+
+    (Lim & Ye 2017, equation 7; halved, as in VQGAN.)
+    """
+    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """What the autoencoder loses by logits for its reconstructions: a scalar."""
+    return -fake.mean()
+
+
+def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -> Tensor:
+    """The weight that makes both losses pull alike at the decoder's last layer: a scalar.
+
+    |grad of reconstruction| / |grad of adversarial| with respect to the weight ``last``, at most
+    1e4 (Esser et al. 2021, equation 7). No gradient flows through it.
+    """
+    wanted = torch.autograd.grad(reconstruction, last, retain_graph=True)[0]
+    found = torch.autograd.grad(adversarial, last, retain_graph=True)[0]
+    return (wanted.norm() / (found.norm() + TINY)).clamp(max=MOST).detach()
+
+
+def ramp(samples_seen: int, start: int, length: int) -> float:
+    """0 before ``start`` samples, then rising evenly to 1 over ``length`` samples."""
+    if samples_seen < start:
+        return 0.0
+    return min(1.0, (samples_seen - start + 1) / max(1, length))

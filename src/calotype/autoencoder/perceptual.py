@@ -1,0 +1,29 @@
+"""How different two pictures look to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+TINY = 1e-10
+
+
+def perceptual_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """The distance of the features of two batches of pictures, lists of (B, C, h, w): (B,).
+
+    At each place the channels are scaled to unit length; their squared differences are added, then
+    averaged over places and layers (Zhang et al. 2018, equation 1, all channels weighing alike).
+    """
+    layers = [
+        (_unit(a) - _unit(b)).square().sum(1).mean((1, 2))
+        for a, b in zip(found, wanted, strict=True)
+    ]
+    return torch.stack(layers).mean(0)
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Unit length over the channels, in float32."""
+    features = features.float()
+    return features / (features.square().sum(1, keepdim=True) + TINY).sqrt()

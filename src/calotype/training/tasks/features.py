@@ -1,0 +1,102 @@
+"""Training the feature network of perceptual losses, on depth and normals of the built-in world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from calotype.checkpoints.files import write_safetensors
+from calotype.data import table
+from calotype.errors import UserError
+from calotype.example import Batch
+from calotype.generate.pictures import contact_sheet, to_images
+from calotype.scenes import render
+from calotype.scenes.features import SHRUNK, FeatureNetwork, surface_losses, surface_targets
+from calotype.training.settings import TrainSettings
+from calotype.training.sources import Report, open_source, scenes_of
+from calotype.training.task import Loss
+
+CHUNK = 64  # scenes rendered at a time
+SHOWN = 8  # pictures in the preview
+
+
+class FeaturesTask:
+    """The feature network learns surfaces; nobody tells it names, shapes or colours."""
+
+    def __init__(self, settings: TrainSettings, report: Report):
+        data = settings.data
+        if data.source != "scenes" or data.size % 8:
+            raise UserError(
+                'task features needs data.source = "scenes" and a data.size that is a multiple of 8'
+            )
+        self.settings = settings
+        self.scenes = scenes_of(data)
+        self.source = open_source(data, 8, report)
+        side = data.size // SHRUNK
+        self.surfaces = table(
+            data.cache or settings.out / "cache",
+            f"surfaces of {self.scenes.key}",
+            data.count,
+            (4, side, side),
+            "float16",
+            self._chunks,
+            lambda done, total: report("surfaces", done, total),
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.network = FeatureNetwork()
+
+    shares: Mapping[str, float] = MappingProxyType({})
+
+    def _chunks(self, start: int) -> Iterator[np.ndarray]:
+        count = self.settings.data.count
+        for first in range(start, count, CHUNK):
+            scenes = [self.scenes.scene(k) for k in range(first, min(first + CHUNK, count))]
+            shown = render(scenes, self.settings.data.size)
+            yield surface_targets(shown.depth).numpy().astype(np.float16)
+
+    @property
+    def count(self) -> int:
+        return len(self.source)
+
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
+        examples = self.source.examples(indices)
+        return Batch(
+            positions,
+            tuple(example.caption for example in examples),
+            torch.stack([example.picture for example in examples]),
+            targets=torch.from_numpy(self.surfaces[list(indices)]).float(),
+        )
+
+    def loss(self, batch: Batch) -> Loss:
+        assert batch.pictures is not None
+        assert batch.targets is not None
+        device = self.settings.loop.device
+        said = self.network.surfaces(batch.pictures.to(device)).float()
+        found = surface_losses(said, batch.targets.to(device))
+        return Loss(torch.stack([*found.values()]).sum(), found)
+
+    @torch.inference_mode()
+    def preview(self) -> Image.Image:
+        """Rows of pictures, of the normals that are seen and of those that are there."""
+        batch = self.assemble(range(min(SHOWN, self.count)), [0] * SHOWN, torch.zeros(SHOWN))
+        assert batch.pictures is not None
+        assert batch.targets is not None
+        said = self.network.surfaces(batch.pictures.to(self.settings.loop.device)).cpu()
+        rows = [batch.pictures, _enlarged(said), _enlarged(batch.targets)]
+        return contact_sheet(to_images(torch.cat(rows)), columns=len(batch.pictures))
+
+    def export(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        write_safetensors(folder / "features.safetensors", self.network.state_dict())
+
+
+def _enlarged(surfaces: Tensor) -> Tensor:
+    """The normals of surfaces as pictures of full size."""
+    return torch.nn.functional.interpolate(surfaces[:, 1:], scale_factor=SHRUNK)
