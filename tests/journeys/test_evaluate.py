@@ -68,7 +68,7 @@ def test_the_judge_reads_what_the_renderer_draws() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     {
-        ("scenes", "--count", "0"): "--count = 0: must be between 1 and 100,000",
+        ("scenes", "--count", "0"): "--count = 0: must be between 1 and 10,000",
         ("scenes", "--failures", "x.txt"): "--failures = x.txt: must be a .png file",
         ("scenes", "--steps", "0"): "--steps = 0: must be an integer from 1 to 1000",
         ("scenes", "--json", "no/where.json"): "no/where.json: cannot be written",

@@ -65,9 +65,10 @@ def _text(
 
 
 def load_autoencoder(
-    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    model: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> Autoencoder:
-    """The autoencoder in its own folder, or in the ``vae`` folder of a model's."""
+    """The autoencoder in its own folder, or in the ``vae`` folder of a model's, or by its name."""
+    folder = MODELS.get(str(model), Path(model))
     inside = folder / AUTOENCODER_KL.folder
     place = inside if inside.is_dir() else folder
     return cast(Autoencoder, load_component(AUTOENCODER_KL, place, device, dtype))

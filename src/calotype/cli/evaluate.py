@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from calotype.model import LatentDiffusion
 
 
+MOST = 10_000  # prompts that one request holds
+
+
 @with_options(Sampling, leave_out=["seed"])
 def evaluate(
     model: str = "scenes",
@@ -46,8 +49,8 @@ def evaluate(
     device: str
         auto, cpu, cuda, cuda:1, mps, ...
     """
-    if not 1 <= count <= 100_000:
-        raise UserError(f"--count = {count}: must be between 1 and 100,000")
+    if not 1 <= count <= MOST:
+        raise UserError(f"--count = {count}: must be between 1 and {MOST:,}")
     if failures is not None and failures.suffix.lower() != ".png":
         raise UserError(f"--failures = {failures}: must be a .png file")
     sampling = from_options(Sampling, given)

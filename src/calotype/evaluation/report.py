@@ -45,7 +45,7 @@ def rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
         yield (kind, *_told(report.shares[kind]), meaning)
         for name, share in report.without[kind].items():
             yield f"  {name}", f"{share:.3f}", "", ""
-    ceiling = "two objects, rendered and through the autoencoder, read wholly right"
+    ceiling = "two objects, rendered and through the autoencoder, judged like pairs"
     yield ("ceiling", *_told(report.shares["ceiling"]), ceiling)
     yield "reconstruction_psnr", f"{report.reconstruction_psnr:.2f}", "", "dB, the whole picture"
     yield "object_psnr", f"{report.object_psnr:.2f}", "", "dB, inside the objects"

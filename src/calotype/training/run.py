@@ -102,9 +102,9 @@ def _require_same_run(settings: TrainSettings, seen: int) -> None:
             f"loop.samples = {settings.loop.samples}: the run has seen {seen:,} already"
         )
     path = settings.out / "settings.json"
-    kept, now = read_json(path), settings.model_dump(mode="json", include=IDENTITY)
+    kept, now = dict(_flat(read_json(path))), settings.model_dump(mode="json", include=IDENTITY)
     for key, value in _flat(now):
-        was = dict(_flat(kept)).get(key)
+        was = kept.get(key, value)  # a setting that came after the run had but one value before
         if was != value:
             raise UserError(
                 f"--resume: {key} was {json.dumps(was)} in {path} and is {json.dumps(value)} now; "

@@ -143,7 +143,9 @@ class DiffusionSettings(Settings):
         description='trained model that the run goes on from: "scenes" or a folder; its networks '
         "and words replace the preset's; none: from nothing",
     )
-    autoencoder: Path = Field(description="folder of the trained autoencoder (its vae folder)")
+    autoencoder: Path = Field(
+        description='trained autoencoder: its vae folder, or that of the model "scenes"'
+    )
     prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
         default="v_prediction", description="what the network learns to say"
     )
