@@ -22,7 +22,8 @@ def evaluated(*arguments: str | Path) -> int:
 
 def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, capsys) -> None:
     table, sheet = tmp_path / "figures.json", tmp_path / "failures.png"
-    assert evaluated(tiny, "--json", table, "--failures", sheet) == 0
+    shown = tmp_path / "pictures.png"
+    assert evaluated(tiny, "--json", table, "--failures", sheet, "--pictures", shown) == 0
     told = capsys.readouterr().out
     figures = json.loads(table.read_text())
     for name in ("single", "pair", "held_out", "ceiling", "reader_accuracy"):
@@ -35,8 +36,8 @@ def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, ca
         assert f"{figures[name]:.2f}" in told
     assert figures["sampling"]["steps"] == 2
     assert figures["single"] == 0, "an untrained model paints no objects"
-    with Image.open(sheet) as image:
-        assert image.width > image.height / 4
+    with Image.open(sheet) as worst, Image.open(shown) as first:
+        assert worst.size == first.size, "all nine pictures are wrong"
 
 
 def test_the_same_model_has_the_same_figures(tiny: Path) -> None:

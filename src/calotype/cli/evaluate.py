@@ -28,6 +28,7 @@ def evaluate(
     count: int = 500,
     json: Path | None = None,
     failures: Path | None = None,
+    pictures: Path | None = None,
     device: str = "auto",
 ) -> None:
     """Measure how well a model does what words say.
@@ -46,13 +47,17 @@ def evaluate(
         Write the figures, with their confidence intervals and settings.
     failures: Path
         Write a contact sheet of the worst failures, a .png file.
+    pictures: Path
+        Write a contact sheet of the first pictures of each kind, a .png file.
     device: str
         auto, cpu, cuda, cuda:1, mps, ...
     """
     if not 1 <= count <= MOST:
         raise UserError(f"--count = {count}: must be between 1 and {MOST:,}")
-    if failures is not None and failures.suffix.lower() != ".png":
-        raise UserError(f"--failures = {failures}: must be a .png file")
+    for option, path in (("--failures", failures), ("--pictures", pictures)):
+        if path is not None and path.suffix.lower() != ".png":
+            raise UserError(f"{option} = {path}: must be a .png file")
+    wanted = (json, failures, pictures)
     sampling = from_options(Sampling, given)
     from calotype.checkpoints import load
     from calotype.checkpoints.files import write_atomically
@@ -60,13 +65,11 @@ def evaluate(
 
     with ExitStack() as outputs:
         # Opened first: half an hour later is no time to learn that a folder can't be written.
-        table = json and outputs.enter_context(write_atomically(json))
-        sheet = failures and outputs.enter_context(write_atomically(failures))
-        for path in (table, sheet):
-            if path:
-                path.touch()
+        opened = [path and outputs.enter_context(write_atomically(path)) for path in wanted]
+        for path in filter(None, opened):
+            path.touch()
         report = _report(load(model, device_named(device)), count, sampling)
-        _write(report, table, sheet)
+        _write(report, *opened)
     _print(report)
 
 
@@ -82,18 +85,22 @@ def _report(model: LatentDiffusion, count: int, sampling: Sampling) -> Report:
     raise AssertionError("an evaluation ends with its report")
 
 
-def _write(report: Report, table: Path | None, sheet: Path | None) -> None:
+def _write(
+    report: Report, table: Path | None, failures: Path | None, pictures: Path | None
+) -> None:
     import json
 
     from PIL import Image
 
-    from calotype.evaluation import failures_sheet, figures
+    from calotype.evaluation import failures_sheet, figures, pictures_sheet
 
     if table:
         table.write_text(json.dumps(figures(report), indent=2) + "\n")
-    if sheet:
+    if failures:
         none_failed = Image.new("RGB", (1, 1), "white")
-        (failures_sheet(report) or none_failed).save(sheet, format="PNG")
+        (failures_sheet(report) or none_failed).save(failures, format="PNG")
+    if pictures:
+        pictures_sheet(report).save(pictures, format="PNG")
 
 
 def _print(report: Report) -> None:

@@ -1,21 +1,23 @@
-"""An evaluation's report as rows of a table, as JSON figures and as a sheet of failures."""
+"""An evaluation's report as rows of a table, as JSON figures and as sheets of pictures."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from calotype.evaluation.prompts import KINDS, PICTURE_SEED, PROMPT_SEED
-from calotype.evaluation.scenes import RENDERING_SEED, Failure, Report
+from calotype.evaluation.scenes import RENDERING_SEED, Judged, Report
 from calotype.evaluation.share import Share
+from calotype.generate.pictures import contact_sheet
 from calotype.scenes.reading import ATTRIBUTES
 
-COLUMNS, SHOWN = 6, 36  # of the sheet of failures
+COLUMNS, SHOWN = 6, 36  # of a sheet of pictures
 LINE, WIDTH = 12, 24  # pixels of a line of text, characters in it
-LINES = 5
+LINES = 4
+BLACK, RED, GREEN = (0, 0, 0), (180, 0, 0), (0, 120, 0)
 
 
 def figures(report: Report) -> dict[str, Any]:
@@ -64,27 +66,34 @@ def _told(share: Share) -> tuple[str, str]:
 
 
 def failures_sheet(report: Report) -> Image.Image | None:
-    """The pictures with most mistakes, each over its prompt and what is wrong; None without any."""
-    worst = sorted(report.failures, key=lambda failure: -len(failure.mistakes))[:SHOWN]
-    if not worst:
-        return None
-    tiles = [_tile(failure) for failure in worst]
-    width, height = tiles[0].size
-    sheet = Image.new("RGB", (COLUMNS * width, -(-len(tiles) // COLUMNS) * height), "white")
-    for number, tile in enumerate(tiles):
-        sheet.paste(tile, (number % COLUMNS * width, number // COLUMNS * height))
-    return sheet
+    """The pictures with most mistakes, with prompts and verdicts; None if there is no mistake."""
+    everything = [judged for pictures in report.pictures.values() for judged in pictures]
+    wrong = [judged for judged in everything if judged.mistakes]
+    worst = sorted(wrong, key=lambda judged: -len(judged.mistakes))[:SHOWN]
+    return _sheet(worst) if worst else None
 
 
-def _tile(failure: Failure) -> Image.Image:
-    """One failure: the picture, its prompt, and in red what is shown for what."""
-    side = max(failure.image.width, WIDTH * 6)
-    tile = Image.new("RGB", (side + 8, failure.image.height + (LINES + 3) * LINE), "white")
-    tile.paste(failure.image, (4 + (side - failure.image.width) // 2, 4))
+def pictures_sheet(report: Report) -> Image.Image:
+    """The first pictures of each kind of prompt as they come, with prompts and verdicts."""
+    each = SHOWN // len(report.pictures)
+    return _sheet([judged for pictures in report.pictures.values() for judged in pictures[:each]])
+
+
+def _sheet(shown: Sequence[Judged]) -> Image.Image:
+    return contact_sheet([_tile(judged) for judged in shown], COLUMNS)
+
+
+def _tile(judged: Judged) -> Image.Image:
+    """A picture over its prompt and the verdict: right, or what is shown for what."""
+    side = max(judged.image.width, WIDTH * 6)
+    tile = Image.new("RGB", (side + 8, judged.image.height + (LINES + 3) * LINE), "white")
+    tile.paste(judged.image, (4 + (side - judged.image.width) // 2, 4))
+    said = [(line, BLACK) for line in textwrap.wrap(judged.prompt, WIDTH)[:LINES]]
+    verdict, colour = ", ".join(map(str, judged.mistakes)), RED
+    if not verdict:
+        verdict, colour = "right", GREEN
+    said += [(line, colour) for line in textwrap.wrap(verdict, WIDTH)[:2]]
     draw = ImageDraw.Draw(tile)
-    said = textwrap.wrap(failure.prompt, WIDTH)[:LINES]
-    wrong = textwrap.wrap(", ".join(map(str, failure.mistakes)), WIDTH)[:2]
-    lines = [(line, "black") for line in said] + [(line, (180, 0, 0)) for line in wrong]
-    for number, (line, colour) in enumerate(lines):
-        draw.text((4, failure.image.height + 6 + number * LINE), line, fill=colour)
+    for number, (line, colour) in enumerate(said):
+        draw.text((4, judged.image.height + 6 + number * LINE), line, fill=colour)
     return tile

@@ -36,8 +36,8 @@ class Working:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A picture that shows something else than its prompt says."""
+class Judged:
+    """A picture, its prompt, and what it shows otherwise; without mistakes, it shows all of it."""
 
     image: Image.Image
     prompt: str
@@ -55,7 +55,7 @@ class Report:
     reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
         objects that are wholly right, material included.
     reconstruction_psnr, object_psnr: dB, means over the renderings, whole and inside the objects.
-    failures: all pictures with mistakes.
+    pictures: all pictures by kind of prompt, in the prompts' order.
     """
 
     sampling: Sampling
@@ -64,7 +64,7 @@ class Report:
     reading: dict[str, Share] = field(default_factory=dict)
     reconstruction_psnr: float = 0.0
     object_psnr: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
+    pictures: dict[str, list[Judged]] = field(default_factory=dict)
 
 
 def evaluate(
@@ -89,14 +89,15 @@ def _pictures(
     """Make and read the pictures of one kind of prompts."""
     asked = prompts(kind, count)
     request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=report.sampling)
-    wrong: list[tuple[Mistake, ...]] = []
+    judged: list[Judged] = []
     for event in events(model, request, AT_ONCE):
         if isinstance(event, Progress):
             yield Working(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):
-            wrong.append(_judge(event.image, asked[event.index], reader, report))
-    report.shares[kind] = Share(sum(not found for found in wrong), count)
-    kinds = Counter(name for found in wrong for name in {mistake.kind for mistake in found})
+            judged.append(_judge(event.image, asked[event.index], reader))
+    report.pictures[kind] = judged
+    report.shares[kind] = Share(sum(not each.mistakes for each in judged), count)
+    kinds = Counter(name for each in judged for name in {mistake.kind for mistake in each.mistakes})
     report.without[kind] = {name: 1 - kinds[name] / count for name in _kinds_of(kind)}
 
 
@@ -105,14 +106,10 @@ def _kinds_of(kind: Kind) -> list[str]:
     return ["ground", "count", "shape", "colour", "size", *(["relation"] * (kind == "pair"))]
 
 
-def _judge(image: Image.Image, asked: Asked, reader: Reader, report: Report) -> tuple[Mistake, ...]:
-    """The mistakes in one picture; one with any is kept in the report."""
+def _judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
     device = next(reader.parameters()).device
     (reading,) = read(reader, _tensor(image)[None].to(device))
-    found = mistakes(reading, asked.scene)
-    if found:
-        report.failures.append(Failure(image, asked.prompt, found))
-    return found
+    return Judged(image, asked.prompt, mistakes(reading, asked.scene))
 
 
 def _tensor(image: Image.Image) -> Tensor:
