@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and how it names the nearest allowed word."""
+"""The exception that a user's mistake raises, and how it names the nearest allowed word."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,6 +9,10 @@ class UserError(ValueError):
 
     The command line prints the message alone and exits with status 2; a traceback is for our own.
     """
+
+
+class NotWhole(UserError):
+    """A file that was cut short or is of another format than its name says."""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -23,7 +23,8 @@ drawn = st.builds(
 
 def perfect(wanted: torch.Tensor) -> Reader:
     """A network that says what the targets say, whatever it is shown."""
-    parts = [wanted[:, :1] * 20 - 10]
+    # No two objects as sure as each other: which is surest must not matter.
+    parts = [wanted[:, :1] * torch.linspace(12, 30, 256).view(16, 16) - 10]
     for index, width in zip(wanted[:, 1:5].unbind(1), WIDTHS, strict=True):
         choices = torch.nn.functional.one_hot(index.long().clamp(min=0), width)
         parts.append(choices.permute(0, 3, 1, 2).float() * 20)

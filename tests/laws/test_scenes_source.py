@@ -27,7 +27,7 @@ def test_examples_do_not_depend_on_the_batch():
 def test_weights_stand_out_on_objects_and_just_around_them():
     source = replace(SOURCE, size=64, object_weight=5.0)
     for index in range(4):
-        weight = source[index].weight
+        weight = source.examples([index])[0].weight
         objects = render([source.scene(index)], 64).objects[0] > 0
         assert set(weight.unique().tolist()) == {1.0, 5.0}
         assert (weight[objects] == 5).all()

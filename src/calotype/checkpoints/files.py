@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from calotype.errors import UserError
+from calotype.errors import NotWhole, UserError
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name, memory-mapped: read from the disk when first used.
 
-    Raises UserError with what was expected and found if the file is missing, cut short or of
-    another format.
+    Raises UserError with what was expected and found if the file is missing, and NotWhole if it is
+    cut short or of another format.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -29,7 +30,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise UserError(f"{path}: not whole: {_what_is_wrong(path) or error}") from None
+        raise NotWhole(f"{path}: not whole: {_what_is_wrong(path) or error}") from None
 
 
 def _what_is_wrong(path: Path) -> str:
@@ -127,11 +128,21 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_torn(folder: Path) -> None:
-    """Remove what processes that were killed as they wrote have left anywhere in a folder."""
-    for pattern in (".*.tmp", ".*.old"):
-        for path in list(folder.rglob(pattern)):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+def clear_leftovers(folder: Path) -> None:
+    """Remove what a process that was killed left in a folder as it wrote there atomically.
+
+    A folder that stood aside when its new version was to take its place, goes back.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else []:
+        ours = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", path.name)
+        if not ours:
+            continue
+        if ours[2] == "old" and not path.with_name(ours[1]).exists():
+            path.rename(path.with_name(ours[1]))
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _put_in_place(new: Path, folder: Path) -> None:

@@ -58,6 +58,12 @@ def evaluate(
         if path is not None and path.suffix.lower() != ".png":
             raise UserError(f"{option} = {path}: must be a .png file")
     wanted = (json, failures, pictures)
+    given_paths = [path for path in wanted if path is not None]
+    for path in given_paths:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; name a file")
+        if given_paths.count(path) > 1:
+            raise UserError(f"{path}: is named twice")
     sampling = from_options(Sampling, given)
     from calotype.checkpoints import load
     from calotype.checkpoints.files import write_atomically
@@ -69,8 +75,8 @@ def evaluate(
         for path in filter(None, opened):
             path.touch()
         report = _report(load(model, device_named(device)), count, sampling)
+        _print(report)
         _write(report, *opened)
-    _print(report)
 
 
 def _report(model: LatentDiffusion, count: int, sampling: Sampling) -> Report:

@@ -50,7 +50,7 @@ class Report:
 
     shares: of pictures in which all that was stated reads back right, by row: the kinds of
         prompts, and "ceiling", renderings of two objects after the autoencoder's round trip,
-        judged as pairs are: no pair can score higher.
+        judged as pairs are.
     without: for each kind of prompt, the share of pictures without a mistake of each kind.
     reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
         objects that are wholly right, material included.
@@ -77,9 +77,9 @@ def evaluate(
     """
     chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
     reader, report = load_reader(model.device), Report(chosen)
-    yield from _renderings(model, reader, count, report)
     for kind in KINDS:
         yield from _pictures(model, reader, kind, count, report)
+    yield from _renderings(model, reader, count, report)
     yield report
 
 
@@ -109,6 +109,7 @@ def _kinds_of(kind: Kind) -> list[str]:
 def _judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
     device = next(reader.parameters()).device
     (reading,) = read(reader, _tensor(image)[None].to(device))
+    image.thumbnail((SIZE, SIZE))  # thousands are kept, for sheets
     return Judged(image, asked.prompt, mistakes(reading, asked.scene))
 
 
@@ -161,4 +162,4 @@ def _accuracies(readings: Sequence[Reading], source: SceneSource) -> dict[str, S
     counted = count - wrong["count"]
     totals = {"ground": count, "count": count} | dict.fromkeys(ATTRIBUTES, 2 * counted)
     totals |= {"relation": counted, "scenes": count}
-    return {name: Share(total - wrong[name], total) for name, total in totals.items() if total}
+    return {name: Share(total - wrong[name], total) for name, total in totals.items()}

@@ -18,12 +18,14 @@ class Share:
     @property
     def fraction(self) -> float:
         """Between 0 and 1."""
-        return self.right / self.count
+        return self.right / self.count if self.count else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where the true share lies with 95 % confidence (Wilson 1927)."""
         n, p = self.count, self.fraction
+        if n == 0:
+            return 0.0, 1.0
         middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
         half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
         # Rounding must not leave the fraction itself outside.

@@ -14,7 +14,9 @@ from calotype.scenes.reading import ATTRIBUTES, Reading, Seen
 from calotype.scenes.scene import COLOURS, GROUNDS, MATERIALS, SHAPES, SIZES, Scene, SceneObject
 
 SIZE = 128  # pixels of the pictures it reads; others are resized
-GRID = 16  # cells of a side: nearer than one and a half of them, no two objects' middles lie
+GRID = 16  # cells of a side
+LEAST = 0.25  # of the probability that an object's middle is in a cell
+SAME_COLUMN, SAME_Y = 0.10, 0.6  # half the margins that keep objects apart
 VALUES: dict[str, tuple[str, ...]] = {
     "shape": SHAPES,
     "colour": tuple(COLOURS),
@@ -132,17 +134,34 @@ def read(reader: Reader, pictures: Tensor) -> list[Reading]:
     if pictures.shape[-2:] != (SIZE, SIZE):
         pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
     cells, grounds = reader(pictures)
-    here = cells[:, :1].sigmoid()
-    # A middle on the edge of two cells is half in each: what counts is their sum.
-    around = F.avg_pool2d(here, 3, stride=1, padding=1) * 9
-    peaks = (here == F.max_pool2d(here, 3, stride=1, padding=1)) & (around > 0.5)
     return [
-        Reading(
-            tuple(_seen(cells[k, :, i, j], int(i), int(j)) for i, j in peaks[k, 0].nonzero()),
-            GROUNDS[int(grounds[k].argmax())],
-        )
-        for k in range(len(pictures))
+        Reading(_objects(each), GROUNDS[int(ground.argmax())])
+        for each, ground in zip(cells.float().cpu(), grounds, strict=True)
     ]
+
+
+def _objects(cells: Tensor) -> tuple[Seen, ...]:
+    """What is seen in the cells (19, 16, 16) of one picture, the surest object first.
+
+    A middle on the corner of four cells is a quarter in each; cells that put their object in the
+    same place see the same one.
+    """
+    here = cells[0].sigmoid()
+    found: list[Seen] = []
+    for place in here.flatten().argsort(descending=True).tolist():
+        row, column = divmod(place, GRID)
+        if here[row, column] < LEAST:
+            break
+        seen = _seen(cells[:, row, column], row, column)
+        if all(_apart(seen, other) for other in found):
+            found.append(seen)
+    return tuple(found)
+
+
+def _apart(first: Seen, second: Seen) -> bool:
+    """Whether two objects are too far from each other to be one."""
+    aside, away = (first.column - second.column) / SAME_COLUMN, (first.y - second.y) / SAME_Y
+    return aside * aside + away * away > 1
 
 
 def _seen(cell: Tensor, row: int, column: int) -> Seen:

@@ -47,9 +47,6 @@ class SceneSource:
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Example:
-        return self.examples([index])[0]
-
     def scene(self, index: int) -> Scene:
         """The record of one scene. Raises IndexError beyond ``count``."""
         if not 0 <= index < self.count:

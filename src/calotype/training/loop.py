@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from calotype.checkpoints.files import write_atomically
 from calotype.data import batches
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.training.ema import ExponentialAverage
 from calotype.training.journal import Journal
 from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
-from calotype.training.precision import computes_in_bf16
 from calotype.training.settings import TrainSettings
-from calotype.training.state import State, save_state
+from calotype.training.state import State, load_state, save_state
 from calotype.training.task import Task
 
 
@@ -41,10 +40,10 @@ class Progress:
 def fit(
     task: Task,
     settings: TrainSettings,
-    state: State | None = None,
+    resume: Path | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Progress]:
-    """Train ``task`` from its start, or from a checkpoint's ``state``; yields after every step.
+    """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
 
     Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps
     bit for bit, as every draw and every batch is a function of seed and position. When
@@ -54,7 +53,7 @@ def fit(
     network = task.network.to(loop.device).train()
     optimizer = adamw(network, settings.optimizer, task.shares)
     ema = ExponentialAverage(network, loop.ema_halflife)
-    samples = _restore(state, task, optimizer, ema) if state else 0
+    samples = _restore(load_state(resume), task, optimizer, ema) if resume else 0
     journal = Journal(out, samples)
     began = time.perf_counter()
 
@@ -75,15 +74,16 @@ def fit(
         ended = samples == loop.samples
         stopping = not ended and should_stop()
         saved = None
+        if ended or (not stopping and _passed(loop.preview_every, before, samples)):
+            with ema.shown():
+                _write_preview(task, out / "previews" / f"{samples:010d}.png")
+        # The checkpoint comes last: what a run that was killed before it left out is made again.
         if ended or stopping or _passed(loop.save_every, before, samples):
             moments = optimizer_state(optimizer, network)
             now = State(samples, network.state_dict(), ema.state(), moments)
             saved = save_state(out, now, loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
-        if ended or (not stopping and _passed(loop.preview_every, before, samples)):
-            with ema.shown():
-                _write_preview(task, out / "previews" / f"{samples:010d}.png")
         yield Progress(samples, loop.samples, metrics, saved)
         if stopping:
             return
@@ -102,9 +102,8 @@ def _step(
     rate = rate_at(settings.optimizer, before, settings.loop.samples)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["share"]
-    device = torch.device(settings.loop.device)
-    enabled = computes_in_bf16(settings.loop.precision, device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+    device = torch.device(settings.loop.device).type
+    with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
         loss = task.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
@@ -119,30 +118,10 @@ def _step(
 def _restore(
     state: State, task: Task, optimizer: torch.optim.Optimizer, ema: ExponentialAverage
 ) -> int:
-    _require_same_network(state.weights, task.network.state_dict())
     task.network.load_state_dict(dict(state.weights))
     ema.restore(dict(state.ema))
     restore_optimizer(optimizer, task.network, dict(state.optimizer))
     return state.samples
-
-
-def _require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """UserError unless a checkpoint's weights have the names and shapes of the network's."""
-    names = sorted(found.keys() | wanted.keys())
-    shapes = (
-        (name, *(w[name].shape if name in w else None for w in (found, wanted))) for name in names
-    )
-    for name, there, here in shapes:
-        if there != here:
-            raise UserError(
-                f"--resume: the checkpoint is of another network than these settings make "
-                f'("{name}": {_shape(there)} there, {_shape(here)} here); '
-                "resume with the settings of the run, in its settings.json"
-            )
-
-
-def _shape(shape: torch.Size | None) -> str:
-    return "none" if shape is None else str(tuple(shape))
 
 
 def _passed(every: int, before: int, now: int) -> bool:
@@ -161,4 +140,5 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
 
 def _write_preview(task: Task, path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    task.preview().save(path)
+    with write_atomically(path) as temporary:
+        task.preview().save(temporary, format="PNG")

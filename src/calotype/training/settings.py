@@ -28,7 +28,8 @@ class DataSettings(Settings):
     )
     seed: int = Field(default=1, ge=0, lt=2**64, description="scenes: seed of the collection")
     split: Split = Field(
-        default="train", description="scenes: without, with or whatever the held-out pairs"
+        default="train",
+        description="scenes: train has no held-out pair of colour and shape, held_out one, all any",
     )
     object_weight: float = Field(
         default=4.0,
@@ -132,6 +133,15 @@ class AutoencoderSettings(Settings):
     adversarial_ramp: int = Field(
         default=8_000, ge=0, description="samples over which it is heard ever more, to the whole"
     )
+
+    @model_validator(mode="after")
+    def _learns_before_it_is_heard(self) -> Self:
+        if self.adversarial_weight and self.adversarial_start < self.discriminator_start:
+            raise ValueError(
+                f"adversarial_start = {self.adversarial_start}: must not come before "
+                f"discriminator_start = {self.discriminator_start}"
+            )
+        return self
 
 
 class DiffusionSettings(Settings):

@@ -36,6 +36,7 @@ from calotype.training.task import Loss
 
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
 SHOWN = 12  # pictures in the preview
+SMALLEST = 24  # pixels of a side that leave the discriminator a patch
 
 
 class AutoencoderTask:
@@ -56,6 +57,11 @@ class AutoencoderTask:
             raise UserError(
                 f"autoencoder.scales = {self.own.scales}: data.size = {settings.data.size} can be "
                 f"halved for {settings.data.size.bit_length()} scales at most"
+            )
+        if self.own.adversarial_weight and settings.data.size < SMALLEST:
+            raise UserError(
+                f"data.size = {settings.data.size}: the discriminator of "
+                f"autoencoder.adversarial_weight looks at patches; it needs {SMALLEST} at least"
             )
         self.features = self._features()
         self.source = open_source(settings.data, config.factor, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +56,8 @@ class DiffusionTask:
 
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
-        unet, text = self._trained() if self.own.start else self._fresh(autoencoder)
+        side = self.settings.data.size // autoencoder.factor
+        unet, text, scheduler = self._trained(side) if self.own.start else self._fresh(side)
         if unet.config.in_channels != autoencoder.config.latent_channels:
             raise UserError(
                 f"diffusion.autoencoder: it makes {autoencoder.config.latent_channels} channels, "
@@ -66,39 +67,51 @@ class DiffusionTask:
             unet=unet.to(self.device),
             autoencoder=autoencoder.eval().requires_grad_(False),
             conditioner=Conditioner([text]).to(self.device),
-            scheduler=SchedulerConfig(prediction_type=self.own.prediction),
+            scheduler=scheduler,
         )
 
-    def _fresh(self, autoencoder: Autoencoder) -> tuple[UNet, TextEmbedder]:
+    def _fresh(self, side: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
         """The preset's UNet and text encoder, with a vocabulary learned from the captions."""
         text = text_config(self.own.preset)
-        side = self.settings.data.size // autoencoder.factor
         config = replace(unet_config(self.own.preset), sample_size=side)
-        tokenizer = self._tokenizer(text.max_position_embeddings)
+        tokenizer = self._kept(self._learned)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             unet = UNet(config)
             encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
-        return unet, TextEmbedder(tokenizer, encoder)
+        scheduler = SchedulerConfig(prediction_type=self.own.prediction)
+        return unet, TextEmbedder(tokenizer, encoder), scheduler
 
-    def _trained(self) -> tuple[UNet, TextEmbedder]:
-        """The UNet and text encoder of the model that the run goes on from."""
+    def _trained(self, side: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
+        """The UNet, text encoder and schedule of the model that the run goes on from."""
         assert self.own.start is not None
         model = load(self.own.start, dtype=torch.float32)
-        return model.unet, model.text
+        if model.scheduler.prediction_type != self.own.prediction:
+            raise UserError(
+                f'diffusion.prediction = "{self.own.prediction}": the model in diffusion.start was '
+                f'trained with "{model.scheduler.prediction_type}"'
+            )
+        model.unet.config = replace(model.unet.config, sample_size=side)
+        tokenizer = self._kept(lambda: model.text.tokenizer)
+        return model.unet, TextEmbedder(tokenizer, model.text.encoder), model.scheduler
 
-    def _tokenizer(self, longest: int) -> Tokenizer:
-        """The run's tokenizer: learned from the captions when it begins, then read from its folder.
+    def _kept(self, first: Callable[[], Tokenizer]) -> Tokenizer:
+        """The run's tokenizer: ``first()`` when it begins, from then on read from its folder.
 
-        Captions that were edited since must not give the trained embeddings other words.
+        Captions or models that changed since must not give the trained embeddings other words.
         """
         folder = self.settings.out / "tokenizer"
         if checkpoints(self.settings.out):
             return Tokenizer.from_folder(folder)
-        captions = captions_of(self.source, CAPTIONS_READ)
-        tokenizer = Tokenizer.train(captions, self.own.vocabulary, longest)
+        tokenizer = first()
         tokenizer.save(folder)
         return tokenizer
+
+    def _learned(self) -> Tokenizer:
+        """A vocabulary of the captions."""
+        captions = captions_of(self.source, CAPTIONS_READ)
+        longest = text_config(self.own.preset).max_position_embeddings
+        return Tokenizer.train(captions, self.own.vocabulary, longest)
 
     def _encode_all(self, autoencoder: Autoencoder, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""

@@ -23,6 +23,7 @@ from calotype.training.sources import Report, open_source, scenes_of
 from calotype.training.task import Loss
 
 CHUNK = 64  # scenes rendered at a time
+SURFACES = 1  # raise when the targets change, so that caches know
 SHOWN = 8  # pictures in the preview
 
 
@@ -41,7 +42,7 @@ class FeaturesTask:
         side = data.size // SHRUNK
         self.surfaces = table(
             data.cache or settings.out / "cache",
-            f"surfaces of {self.scenes.key}",
+            f"surfaces {SURFACES} of {self.scenes.key}",
             data.count,
             (4, side, side),
             "float16",
