@@ -29,7 +29,10 @@ def figures(report: Report) -> dict[str, Any]:
         "object_psnr": report.object_psnr,
         "reader_accuracy": least,
         "reader": {name: share.fraction for name, share in report.reading.items()},
-        "without_mistake": report.without,
+        "parts": {
+            kind: {name: share.fraction for name, share in parts.items()}
+            for kind, parts in report.parts.items()
+        },
         "intervals": {name: share.interval for name, share in report.shares.items()},
         "count": {name: share.count for name, share in report.shares.items()},
         "sampling": report.sampling.model_dump(mode="json"),
@@ -45,8 +48,8 @@ def rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """(name, figure, 95 % interval, meaning) for a table, in reading order."""
     for kind, meaning in KINDS.items():
         yield (kind, *_told(report.shares[kind]), meaning)
-        for name, share in report.without[kind].items():
-            yield f"  {name}", f"{share:.3f}", "", ""
+        for name, share in report.parts[kind].items():
+            yield (f"  {name}", *_told(share), "")
     ceiling = "two objects, rendered and through the autoencoder, judged like pairs"
     yield ("ceiling", *_told(report.shares["ceiling"]), ceiling)
     yield "reconstruction_psnr", f"{report.reconstruction_psnr:.2f}", "", "dB, the whole picture"

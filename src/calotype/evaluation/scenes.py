@@ -20,7 +20,7 @@ from calotype.generate.run import events
 from calotype.model import LatentDiffusion
 from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import SIZE, Reader, read
-from calotype.scenes.reading import ATTRIBUTES, Mistake, Reading, mistakes, shows
+from calotype.scenes.reading import ATTRIBUTES, STATED, Mistake, Reading, mistakes, shows
 
 RENDERING_SEED = 30_000  # renderings that no recipe of ours trains on
 AT_ONCE = 16
@@ -51,7 +51,8 @@ class Report:
     shares: of pictures in which all that was stated reads back right, by row: the kinds of
         prompts, and "ceiling", renderings of two objects after the autoencoder's round trip,
         judged as pairs are.
-    without: for each kind of prompt, the share of pictures without a mistake of each kind.
+    parts: for each kind of prompt, the share of pictures without a mistake in the ground, in the
+        count and, among those with the right count, in each attribute and in the relation.
     reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
         objects that are wholly right, material included.
     reconstruction_psnr, object_psnr: dB, means over the renderings, whole and inside the objects.
@@ -60,7 +61,7 @@ class Report:
 
     sampling: Sampling
     shares: dict[str, Share] = field(default_factory=dict)
-    without: dict[str, dict[str, float]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Share]] = field(default_factory=dict)
     reading: dict[str, Share] = field(default_factory=dict)
     reconstruction_psnr: float = 0.0
     object_psnr: float = 0.0
@@ -97,13 +98,10 @@ def _pictures(
             judged.append(_judge(event.image, asked[event.index], reader))
     report.pictures[kind] = judged
     report.shares[kind] = Share(sum(not each.mistakes for each in judged), count)
-    kinds = Counter(name for each in judged for name in {mistake.kind for mistake in each.mistakes})
-    report.without[kind] = {name: 1 - kinds[name] / count for name in _kinds_of(kind)}
-
-
-def _kinds_of(kind: Kind) -> list[str]:
-    """The kinds of mistakes that a picture of this kind can have."""
-    return ["ground", "count", "shape", "colour", "size", *(["relation"] * (kind == "pair"))]
+    wrong = Counter(name for each in judged for name in {mistake.kind for mistake in each.mistakes})
+    seen = dict.fromkeys(("ground", "count"), count)
+    seen |= dict.fromkeys((*STATED, *["relation"] * (kind == "pair")), count - wrong["count"])
+    report.parts[kind] = {name: Share(n - wrong[name], n) for name, n in seen.items()}
 
 
 def _judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
