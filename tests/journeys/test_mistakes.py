@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch, place):
 
 def test_commands_that_are_none(capsys):
     line = told(capsys, "generat", "a cube")
-    assert line.startswith('unknown command "generat": must be generate, ')
+    assert line.startswith('unknown command "generat": must be evaluate, generate, ')
     assert line.endswith('did you mean "generate"?')
     assert told(capsys, "generate") == "PROMPT: a value is missing; see calotype generate --help"
 

@@ -16,12 +16,12 @@ SOURCE = SceneSource(seed=9, count=40, size=32)
 def test_examples_do_not_depend_on_the_batch():
     batch = SOURCE.examples([7, 3, 11])
     for example, index in zip(batch, (7, 3, 11), strict=True):
-        alone = SOURCE[index]
+        (alone,) = SOURCE.examples([index])
         assert torch.equal(example.picture, alone.picture)
         assert torch.equal(example.weight, alone.weight)
         assert example.caption == alone.caption
     longer = replace(SOURCE, count=4000)
-    assert torch.equal(longer[7].picture, batch[0].picture)
+    assert torch.equal(longer.examples([7])[0].picture, batch[0].picture)
 
 
 def test_weights_stand_out_on_objects_and_just_around_them():
@@ -36,7 +36,7 @@ def test_weights_stand_out_on_objects_and_just_around_them():
 
 def test_captions_vary_and_the_first_is_the_examples():
     first, *others = SOURCE.captions([5] * 12, range(12))
-    assert first == SOURCE[5].caption
+    assert first == SOURCE.examples([5])[0].caption
     assert len({first, *others}) > 8
 
 
@@ -53,7 +53,7 @@ def test_keys_tell_collections_apart():
     assert len(keys) == 1 + len(changed)
     assert len(SOURCE) == 40
     with pytest.raises(IndexError):
-        SOURCE[40]
+        SOURCE.scene(40)
 
 
 def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
