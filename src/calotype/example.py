@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -41,3 +43,17 @@ class Batch:
     weights: Tensor | None = None
     moments: Tensor | None = None
     targets: Tensor | None = None
+
+    @classmethod
+    def of(
+        cls, examples: Sequence[Example], positions: Tensor, targets: Tensor | None = None
+    ) -> Batch:
+        """The batch of these examples."""
+        weights = [example.weight for example in examples if example.weight is not None]
+        return cls(
+            positions,
+            tuple(example.caption for example in examples),
+            torch.stack([example.picture for example in examples]),
+            torch.stack(weights) if weights else None,
+            targets=targets,
+        )

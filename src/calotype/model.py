@@ -78,9 +78,12 @@ class LatentDiffusion:
         )
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [-1, 1] of scaled latents."""
+        """Pictures (B, 3, H, W) in [-1, 1] of scaled latents.
+
+        One after the other: a decoder's largest tensors are hundreds of times a latent's size.
+        """
         raw = self.unscale(latents.to(self._picture_weight))
-        return self.autoencoder.decode(raw).clamp(-1, 1)
+        return torch.cat([self.autoencoder.decode(one) for one in raw.split(1)]).clamp(-1, 1)
 
     def scale(self, raw: Tensor) -> Tensor:
         """Raw latents of the autoencoder -> scaled latents, which the diffusion sees."""

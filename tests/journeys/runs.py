@@ -1,4 +1,4 @@
-"""Settings of tiny runs of both tasks."""
+"""Settings of tiny runs of every task."""
 
 from pathlib import Path
 

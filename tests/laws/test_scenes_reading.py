@@ -23,8 +23,7 @@ drawn = st.builds(
 
 def perfect(wanted: torch.Tensor) -> Reader:
     """A network that says what the targets say, whatever it is shown."""
-    # No two objects as sure as each other: which is surest must not matter.
-    parts = [wanted[:, :1] * torch.linspace(12, 30, 256).view(16, 16) - 10]
+    parts = [wanted[:, :1].logit(eps=1e-6)]
     for index, width in zip(wanted[:, 1:5].unbind(1), WIDTHS, strict=True):
         choices = torch.nn.functional.one_hot(index.long().clamp(min=0), width)
         parts.append(choices.permute(0, 3, 1, 2).float() * 20)
@@ -51,7 +50,7 @@ def test_the_truth_shows_its_scene(scene: Scene) -> None:
 
 @given(drawn)
 def test_what_says_the_targets_is_read_as_the_truth(scene: Scene) -> None:
-    """Also: a perfect network has no loss."""
+    """Also: a perfect network has no loss but the entropy of the presences that cells share."""
     wanted = targets([scene])
     (reading,) = read(perfect(wanted), torch.zeros(1, 3, 128, 128))
     assert shows(reading, scene, ATTRIBUTES)
@@ -61,7 +60,16 @@ def test_what_says_the_targets_is_read_as_the_truth(scene: Scene) -> None:
         # Targets are in float32: 1e-7 of 16 cells, magnified where the ground is seen flat.
         assert (seen.column, seen.y) == pytest.approx((true.column, true.y), abs=1e-4)
     said = perfect(wanted)(torch.zeros(0))
-    assert sum(losses(*said, wanted).values()) < 1e-2
+    found = losses(*said, wanted)
+    shared = torch.distributions.Bernoulli(wanted[:, 0]).entropy().mean() * 16
+    assert found.pop("presence").item() == pytest.approx(shared.item(), abs=1e-2)
+    assert sum(found.values()) < 1e-2
+
+
+@given(drawn)
+def test_the_presences_of_objects_are_one_each(scene: Scene) -> None:
+    presence = targets([scene])[:, 0]
+    assert presence.sum().item() == pytest.approx(len(scene.objects), abs=1e-4)
 
 
 @given(drawn)

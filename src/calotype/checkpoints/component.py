@@ -19,6 +19,7 @@ from calotype.checkpoints.files import (
     write_json,
     write_safetensors,
 )
+from calotype.checkpoints.unfilled import unfilled
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
 from calotype.errors import UserError, nearest
 from calotype.unet import UNet, UNetConfig
@@ -81,7 +82,7 @@ def load_component(
     that the config asks for; nothing is in memory by then, since the file is memory-mapped.
     """
     config = read_config(kind, folder)
-    with torch.device("meta"):
+    with unfilled():
         network = kind.network(config)
     path = _weights(kind, folder)
     tensors = _under_present_names(read_safetensors(path), kind.aliases, path)

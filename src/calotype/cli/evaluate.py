@@ -96,15 +96,12 @@ def _write(
 ) -> None:
     import json
 
-    from PIL import Image
-
     from calotype.evaluation import failures_sheet, figures, pictures_sheet
 
     if table:
         table.write_text(json.dumps(figures(report), indent=2) + "\n")
     if failures:
-        none_failed = Image.new("RGB", (1, 1), "white")
-        (failures_sheet(report) or none_failed).save(failures, format="PNG")
+        failures_sheet(report).save(failures, format="PNG")
     if pictures:
         pictures_sheet(report).save(pictures, format="PNG")
 

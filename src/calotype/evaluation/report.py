@@ -16,7 +16,7 @@ from calotype.scenes.reading import ATTRIBUTES
 
 COLUMNS, SHOWN = 6, 36  # of a sheet of pictures
 LINE, WIDTH = 12, 24  # pixels of a line of text, characters in it
-LINES = 4
+Colour = tuple[int, int, int]
 BLACK, RED, GREEN = (0, 0, 0), (180, 0, 0), (0, 120, 0)
 
 
@@ -68,12 +68,11 @@ def _told(share: Share) -> tuple[str, str]:
     return f"{share.fraction:.3f}", f"{low:.3f}-{high:.3f}"
 
 
-def failures_sheet(report: Report) -> Image.Image | None:
-    """The pictures with most mistakes, with prompts and verdicts; None if there is no mistake."""
+def failures_sheet(report: Report) -> Image.Image:
+    """The pictures with most mistakes, with prompts and verdicts; empty where nothing is wrong."""
     everything = [judged for pictures in report.pictures.values() for judged in pictures]
     wrong = [judged for judged in everything if judged.mistakes]
-    worst = sorted(wrong, key=lambda judged: -len(judged.mistakes))[:SHOWN]
-    return _sheet(worst) if worst else None
+    return _sheet(sorted(wrong, key=lambda judged: -len(judged.mistakes))[:SHOWN])
 
 
 def pictures_sheet(report: Report) -> Image.Image:
@@ -83,20 +82,26 @@ def pictures_sheet(report: Report) -> Image.Image:
 
 
 def _sheet(shown: Sequence[Judged]) -> Image.Image:
-    return contact_sheet([_tile(judged) for judged in shown], COLUMNS)
+    texts = [_text(judged) for judged in shown]
+    lines = max(map(len, texts), default=1)
+    tiles = [_tile(judged.image, text, lines) for judged, text in zip(shown, texts, strict=True)]
+    nothing = Image.new("RGB", (WIDTH * 6, 0))
+    return contact_sheet(tiles or [_tile(nothing, [("no picture failed", GREEN)], 1)], COLUMNS)
 
 
-def _tile(judged: Judged) -> Image.Image:
-    """A picture over its prompt and the verdict: right, or what is shown for what."""
-    side = max(judged.image.width, WIDTH * 6)
-    tile = Image.new("RGB", (side + 8, judged.image.height + (LINES + 3) * LINE), "white")
-    tile.paste(judged.image, (4 + (side - judged.image.width) // 2, 4))
-    said = [(line, BLACK) for line in textwrap.wrap(judged.prompt, WIDTH)[:LINES]]
-    verdict, colour = ", ".join(map(str, judged.mistakes)), RED
-    if not verdict:
-        verdict, colour = "right", GREEN
-    said += [(line, colour) for line in textwrap.wrap(verdict, WIDTH)[:2]]
+def _text(judged: Judged) -> list[tuple[str, Colour]]:
+    """The lines of the prompt and of the verdict: right, or what is shown for what."""
+    prompt = [(line, BLACK) for line in textwrap.wrap(judged.prompt, WIDTH)]
+    wrong = [(line, RED) for line in textwrap.wrap(", ".join(map(str, judged.mistakes)), WIDTH)]
+    return prompt + (wrong or [("right", GREEN)])
+
+
+def _tile(image: Image.Image, text: Sequence[tuple[str, Colour]], lines: int) -> Image.Image:
+    """A picture over text, with room for this many lines."""
+    side = max(image.width, WIDTH * 6)
+    tile = Image.new("RGB", (side + 8, image.height + (lines + 1) * LINE), "white")
+    tile.paste(image, (4 + (side - image.width) // 2, 4))
     draw = ImageDraw.Draw(tile)
-    for number, (line, colour) in enumerate(said):
-        draw.text((4, judged.image.height + 6 + number * LINE), line, fill=colour)
+    for number, (line, colour) in enumerate(text):
+        draw.text((4, image.height + 6 + number * LINE), line, fill=colour)
     return tile

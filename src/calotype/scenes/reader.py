@@ -15,7 +15,8 @@ from calotype.scenes.scene import COLOURS, GROUNDS, MATERIALS, SHAPES, SIZES, Sc
 
 SIZE = 128  # pixels of the pictures it reads; others are resized
 GRID = 16  # cells of a side
-LEAST = 0.25  # of the probability that an object's middle is in a cell
+SURE = 0.5  # of an object's presence is enough to see it
+LEAST = 0.02  # of a presence in a cell that has a say in it
 SAME_COLUMN, SAME_Y = 0.10, 0.6  # half the margins that keep objects apart
 VALUES: dict[str, tuple[str, ...]] = {
     "shape": SHAPES,
@@ -30,9 +31,9 @@ NEAR = 1.5  # cells around an object's middle that know the object
 class Reader(nn.Module):
     """Pictures (B, 3, 128, 128) in [-1, 1] -> cells (B, 19, 16, 16) and grounds (B, 5), as logits.
 
-    Each cell says whether the middle of an object lies in it; near one, also the object's shape,
-    colour, size and material, and where its middle's column and its foot's row are, in cells from
-    the cell's own centre.
+    Each cell says how much of the middle of an object is its own; near one, also the object's
+    shape, colour, size and material, and where its middle's column and its foot's row are, in cells
+    from the cell's own centre.
     """
 
     def __init__(self) -> None:
@@ -81,6 +82,9 @@ def _norm(channels: int) -> nn.GroupNorm:
 def targets(scenes: Sequence[Scene]) -> Tensor:
     """What the cells should say, (B, 8, 16, 16): presence; indices of shape, colour, size and
     material, -1 where no object is near; offsets of column and foot; the ground's index.
+
+    The presence of an object is 1 in all: shared, as in bilinear interpolation, by the cells whose
+    centres surround its middle.
     """
     rows = torch.zeros(len(scenes), 8, GRID, GRID)
     rows[:, 1:5] = -1
@@ -96,12 +100,14 @@ def targets(scenes: Sequence[Scene]) -> Tensor:
         for number, thing in enumerate(scene.objects):
             nearest = reach.argmin(0) == number
             near = nearest & (reach[number] <= NEAR)
-            row[0][nearest & (reach[number] <= 0.5)] = 1
+            share = (1 - across[number].abs()).clamp(min=0), (1 - down[number].abs()).clamp(min=0)
+            row[0] += share[0] * share[1]
             for index, name in enumerate(ATTRIBUTES, start=1):
                 row[index][near] = VALUES[name].index(getattr(thing, name))
             row[5][near] = across[number].expand(GRID, GRID)[near].float()
             foot = places[number, 2] - centres[:, None]
             row[6][near] = foot.expand(GRID, GRID)[near].float()
+    rows[:, 0].clamp_(max=1)
     return rows
 
 
@@ -143,19 +149,26 @@ def read(reader: Reader, pictures: Tensor) -> list[Reading]:
 def _objects(cells: Tensor) -> tuple[Seen, ...]:
     """What is seen in the cells (19, 16, 16) of one picture, the surest object first.
 
-    A middle on the corner of four cells is a quarter in each; cells that put their object in the
-    same place see the same one.
+    Cells share an object's presence, so that of an object is the sum of those of the cells that
+    put theirs in its place.
     """
     here = cells[0].sigmoid()
     found: list[Seen] = []
+    sure: list[float] = []
     for place in here.flatten().argsort(descending=True).tolist():
         row, column = divmod(place, GRID)
-        if here[row, column] < LEAST:
+        probability = here[row, column].item()
+        if probability < LEAST:
             break
         seen = _seen(cells[:, row, column], row, column)
-        if all(_apart(seen, other) for other in found):
+        same = (k for k, other in enumerate(found) if not _apart(seen, other))
+        known = next(same, None)
+        if known is None:
             found.append(seen)
-    return tuple(found)
+            sure.append(probability)
+        else:
+            sure[known] += probability
+    return tuple(seen for seen, total in zip(found, sure, strict=True) if total >= SURE)
 
 
 def _apart(first: Seen, second: Seen) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from calotype.data import CachedSource, FolderSource, Source
+import numpy as np
+from torch import Tensor
+
+from calotype.data import CachedSource, FolderSource, Source, table
 from calotype.errors import UserError
-from calotype.scenes import SceneSource
-from calotype.training.settings import DataSettings
+from calotype.scenes import Scene, SceneSource
+from calotype.training.settings import DataSettings, TrainSettings
 
 Report = Callable[[str, int, int], None]
 """(what is being prepared, done, total) -> None."""
@@ -39,4 +42,34 @@ def scenes_of(settings: DataSettings) -> SceneSource:
         objects=settings.objects,
         split=settings.split,
         object_weight=settings.object_weight,
+    )
+
+
+CHUNK = 64  # scenes at a time
+
+
+def scene_table(
+    settings: TrainSettings, what: str, of: Callable[[Sequence[Scene]], Tensor], report: Report
+) -> np.memmap:
+    """What ``of`` says of each of a run's scenes, (count, ...) in fp16; kept beside its pictures.
+
+    what: names it, with a number to raise when it changes.
+    """
+    data, scenes = settings.data, scenes_of(settings.data)
+
+    def rows(start: int, stop: int) -> np.ndarray:
+        return of([scenes.scene(index) for index in range(start, stop)]).half().numpy()
+
+    def chunks(start: int) -> Iterator[np.ndarray]:
+        for first in range(start, data.count, CHUNK):
+            yield rows(first, min(first + CHUNK, data.count))
+
+    return table(
+        data.cache or settings.out / "cache",
+        f"{what} of {scenes.key}",
+        data.count,
+        rows(0, 1).shape[1:],
+        "float16",
+        chunks,
+        lambda done, total: report(what.rstrip("0123456789 "), done, total),
     )

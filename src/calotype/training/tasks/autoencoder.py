@@ -94,14 +94,7 @@ class AutoencoderTask:
         return len(self.source)
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        examples = self.source.examples(indices)
-        weights = [example.weight for example in examples if example.weight is not None]
-        return Batch(
-            positions,
-            tuple(example.caption for example in examples),
-            torch.stack([example.picture for example in examples]),
-            torch.stack(weights) if weights else None,
-        )
+        return Batch.of(self.source.examples(indices), positions)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.pictures is not None

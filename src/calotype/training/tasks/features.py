@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_safetensors
-from calotype.data import table
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
-from calotype.scenes import render
+from calotype.scenes import Scene, render
 from calotype.scenes.features import SHRUNK, FeatureNetwork, surface_losses, surface_targets
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, scenes_of
+from calotype.training.sources import Report, open_source, scene_table
 from calotype.training.task import Loss
 
-CHUNK = 64  # scenes rendered at a time
 SURFACES = 1  # raise when the targets change, so that caches know
 SHOWN = 8  # pictures in the preview
 
@@ -37,43 +34,24 @@ class FeaturesTask:
                 'task features needs data.source = "scenes" and a data.size that is a multiple of 8'
             )
         self.settings = settings
-        self.scenes = scenes_of(data)
         self.source = open_source(data, 8, report)
-        side = data.size // SHRUNK
-        self.surfaces = table(
-            data.cache or settings.out / "cache",
-            f"surfaces {SURFACES} of {self.scenes.key}",
-            data.count,
-            (4, side, side),
-            "float16",
-            self._chunks,
-            lambda done, total: report("surfaces", done, total),
-        )
+        self.surfaces = scene_table(settings, f"surfaces {SURFACES}", self._surfaces, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = FeatureNetwork()
 
     shares: Mapping[str, float] = MappingProxyType({})
 
-    def _chunks(self, start: int) -> Iterator[np.ndarray]:
-        count = self.settings.data.count
-        for first in range(start, count, CHUNK):
-            scenes = [self.scenes.scene(k) for k in range(first, min(first + CHUNK, count))]
-            shown = render(scenes, self.settings.data.size)
-            yield surface_targets(shown.depth).numpy().astype(np.float16)
+    def _surfaces(self, scenes: Sequence[Scene]) -> Tensor:
+        return surface_targets(render(scenes, self.settings.data.size).depth)
 
     @property
     def count(self) -> int:
         return len(self.source)
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        examples = self.source.examples(indices)
-        return Batch(
-            positions,
-            tuple(example.caption for example in examples),
-            torch.stack([example.picture for example in examples]),
-            targets=torch.from_numpy(self.surfaces[list(indices)]).float(),
-        )
+        surfaces = torch.from_numpy(self.surfaces[list(indices)]).float()
+        return Batch.of(self.source.examples(indices), positions, surfaces)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.pictures is not None

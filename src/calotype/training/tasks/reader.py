@@ -19,10 +19,11 @@ from calotype.generate.pictures import contact_sheet, to_images
 from calotype.scenes.reader import SIZE, Reader, losses, read, targets
 from calotype.scenes.reading import ATTRIBUTES, shows
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, scenes_of
+from calotype.training.sources import Report, open_source, scene_table, scenes_of
 from calotype.training.task import Loss
 
 NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
+READINGS = 1  # raise when the targets change, so that caches know
 SHOWN = 64  # pictures read for the preview
 
 
@@ -35,7 +36,7 @@ class ReaderTask:
         self.settings = settings
         self.scenes = scenes_of(settings.data)
         self.source = open_source(settings.data, 1, report)
-        self.known: dict[int, Tensor] = {}
+        self.targets = scene_table(settings, f"readings {READINGS}", targets, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = Reader()
@@ -47,26 +48,15 @@ class ReaderTask:
         return len(self.source)
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        examples = self.source.examples(indices)
-        return Batch(
-            positions,
-            tuple(example.caption for example in examples),
-            torch.stack([example.picture for example in examples]),
-            targets=torch.stack([self._targets(index) for index in indices]),
-        )
-
-    def _targets(self, index: int) -> Tensor:
-        """What the cells should say of a picture; kept, as a scene takes longer than a picture."""
-        if index not in self.known:
-            (self.known[index],) = targets([self.scenes.scene(index)])
-        return self.known[index]
+        wanted = torch.from_numpy(self.targets[list(indices)]).float()
+        return Batch.of(self.source.examples(indices), positions, wanted)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.pictures is not None
         assert batch.targets is not None
         seed, positions = self.settings.seed, batch.positions
         device = self.settings.loop.device
-        mirrored = (uniform(seed, positions, "dropout") < 0.5).to(device)[:, None, None, None]
+        mirrored = (uniform(seed, positions, "mirror") < 0.5).to(device)[:, None, None, None]
         pictures, wanted = batch.pictures.to(device), batch.targets.to(device)
         pictures = torch.where(mirrored, pictures.flip(-1), pictures)
         wanted = torch.where(mirrored, mirror(wanted), wanted)
