@@ -111,22 +111,24 @@ def _rows_done(note: Path, path: Path, size: int) -> int:
     return 0
 
 
-def moments_table(
+def encoded_table(
     encode: Callable[[Tensor], Tensor],
     source: Source,
     folder: Path,
     key: str,
+    dtype: str,
     report: Callable[[int, int], None],
 ) -> np.memmap:
-    """The (count, 2 C, h, w) fp32 means and deviations that ``encode`` makes of all pictures."""
+    """The (count, ...) array of what ``encode`` makes of all pictures, in ``dtype``."""
 
     def rows(start: int, stop: int) -> np.ndarray:
         examples = source.examples(range(start, stop))
-        return encode(torch.stack([example.picture for example in examples])).cpu().numpy()
+        encoded = encode(torch.stack([example.picture for example in examples]))
+        return encoded.cpu().numpy().astype(dtype)
 
     def chunks(start: int) -> Iterator[np.ndarray]:
         for begin in range(start, len(source), CHUNK):
             yield rows(begin, min(begin + CHUNK, len(source)))
 
     shape = rows(0, 1).shape[1:]
-    return table(folder, f"{key} of {source.key}", len(source), shape, "float32", chunks, report)
+    return table(folder, f"{key} of {source.key}", len(source), shape, dtype, chunks, report)

@@ -23,7 +23,7 @@ IDENTITY = {
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed", "split"},
     "autoencoder": {"preset", "features"},
-    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
+    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary", "features"},
 }
 
 

@@ -180,6 +180,17 @@ class DiffusionSettings(Settings):
         le=1,
         description="share of the run over which the pixels' weights count, fading to 1; 0: never",
     )
+    features: Path | None = Field(
+        default=None,
+        description="file of a trained feature network (task features), which the UNet is aligned "
+        "with",
+    )
+    alignment_weight: float = Field(
+        default=0.5,
+        ge=0,
+        description="weight of that alignment: how much the UNet's features half-way should be "
+        "like those of the clean picture",
+    )
     caption_dropout: float = Field(
         default=0.1,
         ge=0,

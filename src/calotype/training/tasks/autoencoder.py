@@ -23,13 +23,13 @@ from calotype.autoencoder import (
     reconstruction_loss,
 )
 from calotype.checkpoints import save_component
-from calotype.checkpoints.files import read_safetensors
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
 from calotype.presets import autoencoder_config
 from calotype.scenes.features import FeatureNetwork
+from calotype.training.features import load_features
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
@@ -78,14 +78,8 @@ class AutoencoderTask:
         """The network of the perceptual loss; frozen, and in no checkpoint."""
         if self.own.features is None or not self.own.perceptual_weight:
             return None
-        network, weights = FeatureNetwork(), read_safetensors(self.own.features)
-        shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-        if {name: tensor.shape for name, tensor in weights.items()} != shapes:
-            raise UserError(
-                f"autoencoder.features = {self.own.features}: not the file of a feature network"
-            )
-        network.load_state_dict(weights)
-        return network.to(self.settings.loop.device).eval().requires_grad_(False)
+        device = self.settings.loop.device
+        return load_features(self.own.features, "autoencoder.features", device)
 
     shares: Mapping[str, float] = MappingProxyType({})
 
