@@ -2,21 +2,16 @@
 
 from pathlib import Path
 
-import torch
-
-from calotype.checkpoints.files import write_safetensors
-from calotype.scenes.features import FeatureNetwork
 from calotype.training import TrainSettings
 
 BATCH = 2
-KINDS = ("autoencoder", "adversarial", "diffusion", "aligned", "features", "reader")
+KINDS = ("autoencoder", "adversarial", "diffusion", "features", "reader")
 
 
 def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
     """A run of one of ``KINDS``."""
-    if kind in ("diffusion", "aligned"):
-        settings = diffusion_run(folder, out, samples, autoencoder)
-        return settings if kind == "diffusion" else aligned(settings, autoencoder.parent)
+    if kind == "diffusion":
+        return diffusion_run(folder, out, samples, autoencoder)
     settings = autoencoder_run(folder, out, samples)
     if kind == "autoencoder":
         return settings
@@ -52,13 +47,3 @@ def diffusion_run(folder: Path, out: Path, samples: int, autoencoder: Path) -> T
             "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600},
         }
     )
-
-
-def aligned(settings: TrainSettings, folder: Path) -> TrainSettings:
-    """The run, aligned with a feature network that this leaves in a folder."""
-    torch.manual_seed(5)
-    file = folder / "features.safetensors"
-    write_safetensors(file, FeatureNetwork().state_dict())
-    table = settings.model_dump()
-    table["diffusion"] |= {"features": file}
-    return TrainSettings.model_validate(table)

@@ -13,7 +13,7 @@ from calotype.evaluation import Report, evaluate
 from calotype.evaluation.judge import load_reader
 from calotype.scenes import SceneSource
 from calotype.scenes.reader import read
-from calotype.scenes.reading import ATTRIBUTES, shows
+from calotype.scenes.reading import ATTRIBUTES, STATED, shows
 
 
 def evaluated(*arguments: str | Path) -> int:
@@ -55,16 +55,13 @@ def test_the_judge_reads_what_the_renderer_draws() -> None:
     source = SceneSource(seed=77, count=48, objects=(1, 3), split="all")
     pictures = torch.stack([example.picture for example in source.examples(range(48))])
     reader = load_reader()
-    right = [
-        shows(reading, source.scene(index), ATTRIBUTES)
-        for index, reading in enumerate(read(reader, pictures))
-    ]
-    # What a trained network misses now and then; `calotype evaluate` measures it on hundreds.
-    assert sum(right) >= 45
-    half = torch.nn.functional.avg_pool2d(pictures, 2)
-    counts = [len(reading.objects) for reading in read(reader, half)]
-    wanted = [len(source.scene(index).objects) for index in range(48)]
-    assert sum(a == b for a, b in zip(counts, wanted, strict=True)) >= 44
+    # Of 1,000 held-out renderings it read all: two mistakes in 48 would be no luck.
+    for shown in (pictures, torch.nn.functional.avg_pool2d(pictures, 2)):
+        right = [
+            shows(reading, source.scene(index), ATTRIBUTES if shown is pictures else STATED)
+            for index, reading in enumerate(read(reader, shown))
+        ]
+        assert sum(right) >= 47
 
 
 @pytest.mark.parametrize(

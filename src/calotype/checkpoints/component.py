@@ -14,12 +14,12 @@ from calotype.autoencoder import Autoencoder, AutoencoderConfig
 from calotype.checkpoints.aliases import AUTOENCODER, TEXT_ENCODER, Alias, present_name
 from calotype.checkpoints.files import (
     read_json,
-    read_safetensors,
     write_folder_atomically,
     write_json,
     write_safetensors,
 )
 from calotype.checkpoints.unfilled import unfilled
+from calotype.checkpoints.weights import find_weights, read_weights
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
 from calotype.errors import UserError, nearest
 from calotype.unet import UNet, UNetConfig
@@ -67,31 +67,61 @@ CLIP_TEXT = Kind(
 KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
 
 
+@dataclass(frozen=True)
+class Component:
+    """A network at rest: its config and its tensors under our names, mapped from ``path``."""
+
+    kind: Kind
+    config: Any
+    tensors: Mapping[str, Tensor]
+    path: Path
+
+
+def read_component(kind: Kind, folder: Path) -> Component:
+    """The network in a folder with config.json and weights.
+
+    Raises UserError if a file is missing or broken, or if names and shapes are not exactly those
+    that the config asks for; nothing is in memory by then, since the file is memory-mapped.
+    """
+    config = read_config(kind, folder)
+    path = find_weights(folder, kind.file)
+    tensors = under_present_names(read_weights(path), kind.aliases, path)
+    require_fit(tensors, shapes(kind, config), f"{path} does not fit the config.json beside it")
+    return Component(kind, config, tensors, path)
+
+
+def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
+    """The names and shapes of the tensors that a network of this config has."""
+    with unfilled():
+        network = kind.network(config)
+    return {name: tensor.shape for name, tensor in network.state_dict().items()}
+
+
+def build(
+    component: Component, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+) -> nn.Module:
+    """The network, its tensors those of the file wherever nothing has to be converted.
+
+    dtype: what it computes in; None for the file's own, but float32 on a CPU, where half
+    precision is slow and rarely what is wanted.
+    """
+    with unfilled():
+        network = component.kind.network(component.config)
+    if dtype is None and torch.device(device).type == "cpu":
+        dtype = torch.float32
+    placed = {name: tensor.to(device, dtype) for name, tensor in component.tensors.items()}
+    network.load_state_dict(placed, assign=True)
+    return network.eval()
+
+
 def load_component(
     kind: Kind,
     folder: Path,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> nn.Module:
-    """The network in a folder with config.json and weights.
-
-    dtype: what it computes in; None for the file's own, but float32 on a CPU, where half
-    precision is slow and rarely what is wanted.
-
-    Raises UserError if a file is missing or broken, or if names and shapes are not exactly those
-    that the config asks for; nothing is in memory by then, since the file is memory-mapped.
-    """
-    config = read_config(kind, folder)
-    with unfilled():
-        network = kind.network(config)
-    path = _weights(kind, folder)
-    tensors = _under_present_names(read_safetensors(path), kind.aliases, path)
-    _require_fit(tensors, network.state_dict(), path)
-    if dtype is None and torch.device(device).type == "cpu":
-        dtype = torch.float32
-    placed = {name: tensor.to(device, dtype) for name, tensor in tensors.items()}
-    network.load_state_dict(placed, assign=True)
-    return network.eval()
+    """The network in a folder, built: see ``read_component`` and ``build``."""
+    return build(read_component(kind, folder), device, dtype)
 
 
 def read_config(kind: Kind, folder: Path) -> Any:
@@ -106,34 +136,29 @@ def read_config(kind: Kind, folder: Path) -> Any:
         raise UserError(f"{path}: {error}") from None
 
 
+def of_network(network: Any, path: Path = Path()) -> Component:
+    """A network in memory as one at rest."""
+    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
+    return Component(kind, network.config, network.state_dict(), path)
+
+
 def save_component(network: nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:
     """Write a network's config.json and weights, both or neither; ``dtype`` None keeps its type."""
-    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
     with write_folder_atomically(folder) as temporary:
-        write_component(kind, network, temporary, dtype)
+        write_component(of_network(network), temporary, dtype)
 
 
-def write_component(kind: Kind, network: Any, folder: Path, dtype: torch.dtype | None) -> None:
+def write_component(component: Component, folder: Path, dtype: torch.dtype | None) -> None:
     """Write the files of a network into a folder that the caller puts in place."""
-    tensors = {name: tensor.to(dtype=dtype) for name, tensor in network.state_dict().items()}
-    write_json(folder / "config.json", network.config.to_json())
-    write_safetensors(folder / kind.file, tensors)
+    tensors = {name: tensor.to(dtype=dtype) for name, tensor in component.tensors.items()}
+    write_json(folder / "config.json", component.config.to_json())
+    write_safetensors(folder / component.kind.file, tensors)
 
 
-def _weights(kind: Kind, folder: Path) -> Path:
-    """The file of the weights, or its half-precision variant where that is all there is."""
-    path = folder / kind.file
-    variant = path.with_suffix(".fp16.safetensors")
-    if path.exists() or variant.exists():
-        return path if path.exists() else variant
-    pickles = sorted(p.name for p in folder.glob("*.bin"))
-    found = f"; found {pickles[0]}, a pickle: convert it to safetensors" if pickles else ""
-    raise UserError(f"{path}: no such file{found}")
-
-
-def _under_present_names(
+def under_present_names(
     tensors: Mapping[str, Tensor], aliases: Sequence[Alias], path: Path
 ) -> dict[str, Tensor]:
+    """The tensors of ``path`` as they are called now, those that are dropped left out."""
     renamed: dict[str, Tensor] = {}
     for old, tensor in tensors.items():
         name = present_name(old, aliases)
@@ -144,18 +169,17 @@ def _under_present_names(
     return renamed
 
 
-def _require_fit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path) -> None:
-    """UserError unless both have the same names and shapes."""
-    what = f"{path} does not fit the config.json beside it"
+def require_fit(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], what: str) -> None:
+    """UserError, beginning with ``what``, unless both have the same names and shapes."""
     if extra := sorted(found.keys() - wanted.keys()):
         raise UserError(f"{what}: {_named(extra, wanted.keys())} not in the network")
     if missing := sorted(wanted.keys() - found.keys()):
         raise UserError(f"{what}: {_named(missing, ())} not in the file")
-    for name, tensor in wanted.items():
-        if tensor.shape != found[name].shape:
+    for name, shape in wanted.items():
+        if found[name].shape != shape:
             raise UserError(
                 f'{what}: "{name}" has shape {tuple(found[name].shape)}, '
-                f"the config asks for {tuple(tensor.shape)}"
+                f"the config asks for {tuple(shape)}"
             )
 
 

@@ -1,25 +1,23 @@
-"""A model's name or folder -> LatentDiffusion."""
+"""A model's name, folder or file -> LatentDiffusion."""
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 
 from calotype.autoencoder import Autoencoder
-from calotype.checkpoints.component import (
-    AUTOENCODER_KL,
-    CLIP_TEXT,
-    KINDS,
-    UNET,
-    load_component,
-)
-from calotype.checkpoints.files import read_json
-from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
-from calotype.diffusion import SchedulerConfig
+from calotype.checkpoints.component import build
+from calotype.checkpoints.first_stage import read_autoencoder
+from calotype.checkpoints.folder import folder_parts
+from calotype.checkpoints.parts import Parts
+from calotype.checkpoints.prediction import tried_prediction
+from calotype.checkpoints.single import open_single, single_parts
+from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder
+from calotype.diffusion import Prediction
 from calotype.errors import UserError, nearest
 from calotype.model import LatentDiffusion
 from calotype.unet import UNet
@@ -27,101 +25,101 @@ from calotype.unet import UNet
 # The models in the package, by name.
 MODELS = {"scenes": Path(__file__).parents[1] / "weights" / "scenes"}
 
-# Entries of model_index.json that do not change a picture: a filter of finished pictures with its
-# preprocessing, and an encoder that only image-prompt adapters use.
-_INACTIVE = ("safety_checker", "feature_extractor", "requires_safety_checker", "image_encoder")
-
 
 def load(
-    model: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    model: str | Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    *,
+    vae: str | Path | None = None,
+    ema: bool = False,
+    prediction: Prediction | None = None,
 ) -> LatentDiffusion:
-    """The model of that name ("scenes"), or in a folder of the published layout.
+    """The model of that name ("scenes"), in a folder of the published layout, or in a single file.
 
-    dtype: what it computes in; None for the files' own type, but float32 on a CPU. Raises UserError
-    for a model that is unknown, incomplete, broken or of a kind that is not supported.
+    dtype: what it computes in; None for the files' own type, but float32 on a CPU. vae: another
+    autoencoder, from a folder or a file, a fine-tuned decoder alone included. ema: of a training
+    checkpoint, the running average of the UNet's weights. prediction: what the UNet predicts, where
+    the file is wrong or says nothing. Raises UserError for a model that is unknown, incomplete,
+    broken or of a kind that is not supported.
     """
-    folder = find(model)
-    _require_supported(folder)
+    return assemble(read_parts(model, vae, ema), device, dtype, prediction)
+
+
+def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = False) -> Parts:
+    """The parts of a model, memory-mapped: read from the disk when first used."""
+    path = find(model)
+    if path.is_dir():
+        if ema:
+            raise UserError(f"--ema: {path} is a folder; only training checkpoints hold averages")
+        parts = folder_parts(path)
+    else:
+        parts = single_parts(open_single(path), ema)
+    if vae is not None:
+        parts = replace(parts, autoencoder=read_autoencoder(find(vae), parts.autoencoder))
+    _require_match(parts, path)
+    return replace(parts, name=str(model)) if str(model) in MODELS else parts
+
+
+def assemble(
+    parts: Parts,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    prediction: Prediction | None = None,
+) -> LatentDiffusion:
+    """The model of these parts: see ``load``."""
+    parts = decided(parts, prediction)
+    unet = cast(UNet, build(parts.unet, device, dtype))
+    text = cast(CLIPTextEncoder, build(parts.text, device, dtype))
     # What the autoencoder computes in is decided with its config at hand, by LatentDiffusion.to.
     of_autoencoder = torch.float32 if dtype == torch.float16 else dtype
     loaded = LatentDiffusion(
-        unet=cast(UNet, load_component(UNET, folder / UNET.folder, device, dtype)),
-        autoencoder=load_autoencoder(folder / AUTOENCODER_KL.folder, device, of_autoencoder),
-        conditioner=Conditioner([_text(folder, device, dtype)]),
-        scheduler=_scheduler(folder / "scheduler" / "scheduler_config.json"),
-        name=str(model) if str(model) in MODELS else folder.resolve().name,
+        unet=unet,
+        autoencoder=cast(Autoencoder, build(parts.autoencoder, device, of_autoencoder)),
+        conditioner=Conditioner([TextEmbedder(parts.tokenizer, text)]),
+        scheduler=parts.scheduler,
+        name=parts.name,
     )
-    _require_match(loaded, folder)
     return loaded.to(dtype=loaded.dtype)
 
 
-def _text(
-    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> TextEmbedder:
-    """The tokenizer and text encoder of a model's folder."""
-    tokenizer = Tokenizer.from_folder(folder / "tokenizer")
-    encoder = load_component(CLIP_TEXT, folder / CLIP_TEXT.folder, device, dtype)
-    return TextEmbedder(tokenizer, cast(CLIPTextEncoder, encoder))
+def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:
+    """The parts with what the UNet predicts: as given, as its files say, or as a trial tells."""
+    rule = "as asked for"
+    if prediction is None:
+        if not parts.probe:
+            return parts
+        prediction, rule = tried_prediction(cast(UNet, build(parts.unet)))
+    scheduler = replace(parts.scheduler, prediction_type=prediction)
+    return replace(parts, scheduler=scheduler, rule=rule, probe=False)
 
 
 def load_autoencoder(
     model: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
 ) -> Autoencoder:
-    """The autoencoder in its own folder, or in the ``vae`` folder of a model's, or by its name."""
-    folder = MODELS.get(str(model), Path(model))
-    inside = folder / AUTOENCODER_KL.folder
-    place = inside if inside.is_dir() else folder
-    return cast(Autoencoder, load_component(AUTOENCODER_KL, place, device, dtype))
+    """The autoencoder of that name, in its own folder, in a model's, or in a file."""
+    return cast(Autoencoder, build(read_autoencoder(find(model)), device, dtype))
 
 
 def find(model: str | Path) -> Path:
-    """The folder of a model; raises UserError if there is none."""
+    """The folder or file of a model; raises UserError if there is none."""
     if str(model) in MODELS:
         return MODELS[str(model)]
-    folder = Path(model)
+    path = Path(model)
     with suppress(OSError):  # a name too long to be one
-        if folder.is_dir():
-            return folder
+        if path.exists():
+            return path
     known = ", ".join(f'"{name}"' for name in MODELS)
-    if os.path.exists(folder):
-        raise UserError(f"model {folder}: is a file; give a model's folder, or a name: {known}")
     raise UserError(
-        f'model "{model}": not a folder here and not a known name ({known}); models on a hub are '
-        f"not fetched: download the folder and give its path{nearest(str(model), MODELS)}"
+        f'model "{model}": not a folder or file here and not a known name ({known}); models on a '
+        f"hub are not fetched: download the folder and give its path{nearest(str(model), MODELS)}"
     )
 
 
-def _require_supported(folder: Path) -> None:
-    """UserError unless the folder's index names the components that we have, and no others."""
-    path = folder / "model_index.json"
-    if not path.exists():
-        raise UserError(f"{folder}: not a model's folder: it holds no model_index.json")
-    index = read_json(path)
-    wanted: dict[str, Any] = {kind.folder: [list(kind.published)] for kind in KINDS}
-    wanted["tokenizer"] = [["transformers", "CLIPTokenizer"], ["transformers", "CLIPTokenizerFast"]]
-    for name, allowed in wanted.items():
-        if index.get(name) not in allowed:
-            raise UserError(
-                f"{path}: {name} is {index.get(name)}; supported: {' or '.join(map(str, allowed))}"
-            )
-    for name, value in index.items():
-        known = name in wanted or name in _INACTIVE or name == "scheduler" or name.startswith("_")
-        if not known and value not in (None, [None, None]):
-            raise UserError(f"{path}: {name} = {value} is not supported")
-
-
-def _scheduler(path: Path) -> SchedulerConfig:
-    values = read_json(path)
-    try:
-        return SchedulerConfig.from_json(values)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
-def _require_match(model: LatentDiffusion, folder: Path) -> None:
+def _require_match(parts: Parts, path: Path) -> None:
     """UserError if networks that are each whole cannot work with each other."""
-    tokenizer, text = model.text.tokenizer, model.text.encoder.config
-    unet, autoencoder = model.unet.config, model.autoencoder.config
+    tokenizer, text = parts.tokenizer, parts.text.config
+    unet, autoencoder = parts.unet.config, parts.autoencoder.config
     for found, what, wanted, other in (
         (len(tokenizer), "tokenizer: tokens", text.vocab_size, "vocab_size"),
         (
@@ -132,14 +130,14 @@ def _require_match(model: LatentDiffusion, folder: Path) -> None:
         ),
     ):
         if found > wanted:
-            raise UserError(f"{folder}: {what} = {found}, but text_encoder: {other} = {wanted}")
+            raise UserError(f"{path}: {what} = {found}, but text_encoder: {other} = {wanted}")
     if set(unet.per_level(unet.cross_attention_dim)) != {text.hidden_size}:
         raise UserError(
-            f"{folder}: unet: cross_attention_dim = {unet.cross_attention_dim}, "
+            f"{path}: unet: cross_attention_dim = {unet.cross_attention_dim}, "
             f"but text_encoder: hidden_size = {text.hidden_size}"
         )
     if unet.out_channels != autoencoder.latent_channels:
         raise UserError(
-            f"{folder}: unet: out_channels = {unet.out_channels}, "
+            f"{path}: unet: out_channels = {unet.out_channels}, "
             f"but vae: latent_channels = {autoencoder.latent_channels}"
         )

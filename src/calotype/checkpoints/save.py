@@ -1,15 +1,24 @@
-"""LatentDiffusion -> a folder of the published layout."""
+"""A model or its parts -> a folder of the published layout, or a single file."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, KINDS, UNET, write_component
-from calotype.checkpoints.files import write_folder_atomically, write_json
+from calotype.checkpoints.component import KINDS, of_network, write_component
+from calotype.checkpoints.files import write_folder_atomically, write_json, write_safetensors
+from calotype.checkpoints.keymap import scatter
+from calotype.checkpoints.layouts import compvis
+from calotype.checkpoints.parts import Parts
+from calotype.checkpoints.single import HEADER
+from calotype.conditioning import Tokenizer
+from calotype.conditioning.clip_vocabulary import clip_vocabulary
 from calotype.model import LatentDiffusion
+from calotype.presets import sd2
 
 # The first version of diffusers whose pipeline opens what is written here, tokenizer included.
 _DIFFUSERS = "0.35.0"
@@ -21,19 +30,67 @@ def save(model: LatentDiffusion, folder: str | Path, dtype: torch.dtype | None =
     The folder appears whole or not at all; it may exist if it holds nothing but such a model.
     dtype: the type of the weights' files; None keeps the networks' own.
     """
-    scheduler = model.scheduler.to_json()
-    with write_folder_atomically(Path(folder)) as temporary:
-        for kind, network in (
-            (UNET, model.unet),
-            (AUTOENCODER_KL, model.autoencoder),
-            (CLIP_TEXT, model.text.encoder),
-        ):
-            (temporary / kind.folder).mkdir()
-            write_component(kind, network, temporary / kind.folder, dtype)
-        model.text.tokenizer.save(temporary / "tokenizer")
+    write_folder(parts_of(model), Path(folder), dtype)
+
+
+def parts_of(model: LatentDiffusion) -> Parts:
+    """The parts of a model in memory."""
+    return Parts(
+        unet=of_network(model.unet),
+        autoencoder=of_network(model.autoencoder),
+        text=of_network(model.text.encoder),
+        tokenizer=model.text.tokenizer,
+        scheduler=model.scheduler,
+        name=model.name,
+        family="",
+        rule="",
+    )
+
+
+def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -> None:
+    """Write a folder of the published layout, whole or not at all."""
+    scheduler = parts.scheduler.to_json()
+    with write_folder_atomically(folder) as temporary:
+        for component in (parts.unet, parts.autoencoder, parts.text):
+            inside = temporary / component.kind.folder
+            inside.mkdir()
+            write_component(component, inside, dtype)
+        parts.tokenizer.save(temporary / "tokenizer")
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / "scheduler_config.json", scheduler)
         write_json(temporary / "model_index.json", _index(scheduler["_class_name"]))
+
+
+def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> None:
+    """Write one safetensors file with CompVis' names, whole or not at all.
+
+    Its header holds the configs, so that it is read without any other file; programs that know no
+    such header go by the names and shapes.
+    """
+    openclip = parts.text.config.hidden_size == sd2.TEXT.hidden_size
+    of_text = compvis.openclip_places if openclip else compvis.clip_places
+    tensors: dict[str, Tensor] = {}
+    for component, places_of in (
+        (parts.unet, compvis.unet_places),
+        (parts.autoencoder, compvis.autoencoder_places),
+        (parts.text, of_text),
+    ):
+        places = places_of(component.config, [*component.tensors])
+        tensors |= scatter(places, component.tensors)
+    configs = {
+        **{c.kind.folder: c.config.to_json() for c in (parts.unet, parts.autoencoder, parts.text)},
+        "scheduler": parts.scheduler.to_json(),
+        "tokenizer": _words(parts.tokenizer),
+    }
+    placed = {name: tensor.to(dtype=dtype) for name, tensor in tensors.items()}
+    write_safetensors(path, placed, {HEADER: json.dumps(configs, ensure_ascii=False)})
+
+
+def _words(tokenizer: Tokenizer) -> str | dict[str, str]:
+    """What a header says of the words: CLIP's are known by what fills short texts."""
+    vocabulary = tokenizer.vocabulary
+    pad = vocabulary.special["pad_token"]
+    return pad if vocabulary == clip_vocabulary(pad) else vocabulary.to_files()
 
 
 def _index(scheduler: str) -> dict[str, Any]:

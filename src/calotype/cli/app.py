@@ -12,8 +12,10 @@ from calotype.cli.mistakes import in_one_line
 from calotype.errors import UserError
 
 COMMANDS = {
+    "convert": "Write a model in another layout.",
     "evaluate": "Measure how well a model does what words say.",
     "generate": "Make pictures from words.",
+    "inspect": "Tell what a model's file or folder holds.",
     "scenes": "Draw scenes of the built-in world.",
     "train": "Train a model as a TOML file says.",
 }

@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from calotype.example import Example
-from calotype.scenes.caption import caption
-from calotype.scenes.draw import draw_scene
+from calotype.scenes.caption import caption, describe
+from calotype.scenes.draw import Draws, draw_scene
 from calotype.scenes.render import render
 from calotype.scenes.scene import Scene, Split
 
+PLAIN = 3  # purpose of the draws
 WORLD = 1  # raise when what a seed looks like changes, so that caches and models know
 
 
@@ -24,7 +25,8 @@ class SceneSource:
 
     size: pixels of each side. objects: least and greatest number of objects. split: see
     ``draw_scene``. object_weight: weight of the pixels in and next to objects; ground weighs 1.
-    device: where to render; examples are on the CPU.
+    plain: the share of captions in the words of ``describe``, material said in half of them; the
+        others are worded in many ways. device: where to render; examples are on the CPU.
     """
 
     seed: int
@@ -33,11 +35,12 @@ class SceneSource:
     objects: tuple[int, int] = (1, 2)
     split: Split = "train"
     object_weight: float = 4.0
+    plain: float = 0.0
     device: str = "cpu"
 
     @property
     def key(self) -> str:
-        """Names the content, captions included: equal keys, equal examples."""
+        """Names the pictures and their weights; how they are worded is not in it."""
         least, most = self.objects
         return (
             f"scenes {WORLD} seed {self.seed} count {self.count} at {self.size} "
@@ -70,9 +73,15 @@ class SceneSource:
         """A caption of each scene; other variants word it otherwise."""
         # 2^32 captions for each scene before the next one's begin
         return [
-            caption(self.scene(index), self.seed, (index << 32) + variant)
+            self._caption(self.scene(index), (index << 32) + variant)
             for index, variant in zip(indices, variants, strict=True)
         ]
+
+    def _caption(self, scene: Scene, variant: int) -> str:
+        draws = Draws(self.seed, variant, PLAIN)
+        if self.plain and draws.chance(self.plain):
+            return describe(scene, material=draws.chance(0.5))
+        return caption(scene, self.seed, variant)
 
 
 def object_weights(objects: Tensor, weight: float) -> Tensor:

@@ -21,9 +21,9 @@ from calotype.training.state import checkpoints, load_state
 IDENTITY = {
     "task": True,
     "seed": True,
-    "data": {"source", "count", "size", "objects", "seed", "split"},
+    "data": {"source", "count", "size", "objects", "seed", "split", "plain_captions"},
     "autoencoder": {"preset", "features"},
-    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary", "features"},
+    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
 }
 
 

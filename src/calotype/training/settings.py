@@ -37,6 +37,12 @@ class DataSettings(Settings):
         le=15,
         description="scenes: loss weight of an object's pixels; the ground has 1",
     )
+    plain_captions: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="scenes: share of captions in one fixed wording, the others in many",
+    )
     cache: Path | None = Field(
         default=None,
         description="folder where pictures and latents are kept once computed; "
@@ -113,7 +119,8 @@ class AutoencoderSettings(Settings):
     scales: int = Field(default=4, ge=1, le=8, description="resolutions at which the L1 is taken")
     features: Path | None = Field(
         default=None,
-        description="file of a trained feature network (task features), for the perceptual loss",
+        description='feature network of the perceptual loss: "scenes", or a file made by task '
+        "features; none: without",
     )
     perceptual_weight: float = Field(
         default=0.1, ge=0, description="weight of the perceptual loss; 0, or no features: without"
@@ -179,17 +186,6 @@ class DiffusionSettings(Settings):
         ge=0,
         le=1,
         description="share of the run over which the pixels' weights count, fading to 1; 0: never",
-    )
-    features: Path | None = Field(
-        default=None,
-        description="file of a trained feature network (task features), which the UNet is aligned "
-        "with",
-    )
-    alignment_weight: float = Field(
-        default=0.5,
-        ge=0,
-        description="weight of that alignment: how much the UNet's features half-way should be "
-        "like those of the clean picture",
     )
     caption_dropout: float = Field(
         default=0.1,

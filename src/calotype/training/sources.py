@@ -42,6 +42,7 @@ def scenes_of(settings: DataSettings) -> SceneSource:
         objects=settings.objects,
         split=settings.split,
         object_weight=settings.object_weight,
+        plain=settings.plain_captions,
     )
 
 

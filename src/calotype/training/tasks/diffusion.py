@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -25,8 +24,6 @@ from calotype.generate.request import LONGEST_PROMPT, Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
-from calotype.training.alignment import Alignment
-from calotype.training.features import coarse_features, load_features
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.state import checkpoints
@@ -52,13 +49,10 @@ class DiffusionTask:
         autoencoder = load_autoencoder(self.own.autoencoder, self.device, torch.float32)
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
+        self.network = nn.ModuleDict(
+            {"unet": self.model.unet, "conditioner": self.model.conditioner}
+        )
         self.moments = self._encode_all(autoencoder, report)
-        self.alignment, self.features = None, None
-        parts = {"unet": self.model.unet, "conditioner": self.model.conditioner}
-        if self.own.features is not None:
-            self.alignment, self.features = self._align(self.own.features, report)
-            parts["alignment"] = self.alignment
-        self.network = nn.ModuleDict(parts)
 
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
@@ -127,30 +121,14 @@ class DiffusionTask:
             posterior = autoencoder.encode(pictures.to(self.device))
             return torch.cat([posterior.mean, posterior.std], dim=1).float()
 
-        what = f"moments of {digest(autoencoder)}"
-        return self._table(encode, what, "float32", lambda *done: report("latents", *done))
-
-    def _align(self, path: Path, report: Report) -> tuple[Alignment, np.memmap]:
-        """What the UNet is aligned by, and the features of all pictures that it is aligned to."""
-        network = load_features(path, "diffusion.features", self.device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
-            alignment = Alignment(self.model.unet)
-        encode = coarse_features(network, self.settings.data.size // self.model.factor)
-        what = f"features of {digest(network)}"
-        told = lambda *done: report("features", *done)  # noqa: E731
-        return alignment, self._table(encode, what, "float16", told)
-
-    def _table(
-        self,
-        encode: Callable[[Tensor], Tensor],
-        what: str,
-        dtype: str,
-        report: Callable[[int, int], None],
-    ) -> np.memmap:
-        """What ``encode`` makes of all pictures, kept beside them."""
-        folder = self.settings.data.cache or self.settings.out / "cache"
-        return encoded_table(encode, self.source, folder, what, dtype, report)
+        return encoded_table(
+            encode,
+            self.source,
+            self.settings.data.cache or self.settings.out / "cache",
+            f"moments of {digest(autoencoder)}",
+            "float32",
+            lambda done, total: report("latents", done, total),
+        )
 
     @property
     def shares(self) -> dict[str, float]:
@@ -164,10 +142,7 @@ class DiffusionTask:
         captions = tuple(self.source.captions(indices, variants))
         moments = torch.from_numpy(self.moments[list(indices)])
         weights = self._weights(indices, positions)
-        batch = Batch(positions, captions, moments=moments, weights=weights)
-        if self.features is None:
-            return batch
-        return replace(batch, targets=torch.from_numpy(self.features[list(indices)]).float())
+        return Batch(positions, captions, moments=moments, weights=weights)
 
     def _weights(self, indices: Sequence[int], positions: Tensor) -> Tensor | None:
         """How much each pixel counts, (B, H, W): the source's weights, fading as the run goes on.
@@ -210,14 +185,7 @@ class DiffusionTask:
             weighting=self.own.weighting,
             place_weights=weights,
         )
-        if self.alignment is None or batch.targets is None:
-            return Loss(losses.mean(), {})
-        unlike = self.alignment(batch.targets.to(self.device))
-        if weights is not None:
-            unlike = unlike * weights
-        found = {"denoising": losses.mean(), "alignment": unlike.mean()}
-        total = found["denoising"] + self.own.alignment_weight * found["alignment"]
-        return Loss(total, found)
+        return Loss(losses.mean(), {})
 
     def preview(self) -> Image.Image:
         prompts = self.own.preview_prompts or tuple(

@@ -1,0 +1,113 @@
+"""What a file or folder holds, in words: known models in full, others as far as possible."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from calotype.checkpoints.component import AUTOENCODER_KL, Component, read_component
+from calotype.checkpoints.first_stage import read_autoencoder
+from calotype.checkpoints.layouts import compvis
+from calotype.checkpoints.load import decided, find, read_parts
+from calotype.checkpoints.parts import Parts
+from calotype.checkpoints.single import Single, open_single
+from calotype.checkpoints.weights import PICKLES
+from calotype.errors import UserError
+
+Row = tuple[str, str]
+"""What is told, and what it is."""
+
+NOT_RUN = ("safety_checker", "feature_extractor")
+BLOCK = 2**20
+
+
+def describe(model: str | Path) -> Iterator[Row]:
+    """The rows of what is at a model's name or path. Raises UserError for what can't be read."""
+    path = find(model)
+    if path.is_dir() and not (path / "model_index.json").exists():
+        yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
+        return
+    if path.is_file() and path.suffix not in PICKLES | {".safetensors"}:
+        raise UserError(f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt or .bin")
+    single = open_single(path) if path.is_file() else None
+    if single and not any(name.startswith(compvis.UNET) for name in single.tensors):
+        yield from _unknown(single)
+        return
+    yield from _model(path, read_parts(model), single)
+
+
+def _model(path: Path, parts: Parts, single: Single | None) -> Iterator[Row]:
+    yield "family", parts.family
+    for component in (parts.unet, parts.autoencoder, parts.text):
+        yield component.kind.folder, _told(component.tensors)
+    yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
+    known = decided(parts)
+    yield "prediction", f"{known.scheduler.prediction_type} ({known.rule})"
+    if single:
+        averaged = any(name.startswith(compvis.AVERAGE) for name in single.tensors)
+        yield "running average", "yes: --ema takes it" if averaged else "no"
+        if single.steps is not None:
+            yield "global_step", f"{single.steps:,}"
+    for why, count in Counter(parts.dropped.values()).items():
+        yield "left out", f"{count} tensor{'s' * (count > 1)}: {why}"
+    if path.is_dir():
+        yield from (("not run", name) for name in NOT_RUN if (path / name).is_dir())
+        for component in (parts.unet, parts.autoencoder, parts.text):
+            yield f"SHA-256 of {component.path.relative_to(path)}", sha256(component.path)
+    else:
+        yield from _hashes(path)
+
+
+def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
+    yield "family", "an autoencoder"
+    yield "vae", _told(component.tensors)
+    config = component.config
+    yield "latents", f"{config.latent_channels} channels, 1/{config.factor} of the picture's side"
+    if path.is_file():
+        yield from _hashes(path)
+
+
+def _unknown(single: Single) -> Iterator[Row]:
+    """A file that holds no whole model: an autoencoder, or names and numbers."""
+    try:
+        component = read_autoencoder(single.path)
+    except UserError:
+        yield "family", "none that is known"
+        yield "tensors", _told(single.tensors)
+        starts = Counter(name.split(".")[0] for name in single.tensors)
+        for start, count in starts.most_common(12):
+            first = next(n for n in single.tensors if n.split(".")[0] == start)
+            shape = tuple(single.tensors[first].shape)
+            yield f"{start}", f"{count} tensor{'s' * (count > 1)}, such as {first} {shape}"
+        yield from _hashes(single.path)
+    else:
+        yield from _autoencoder(single.path, replace(component, path=single.path))
+
+
+def _told(tensors: Mapping[str, Tensor]) -> str:
+    """How many numbers, of which types."""
+    types = Counter[str]()
+    for tensor in tensors.values():
+        types[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
+    total = sum(types.values())
+    return f"{total:,} parameters, {', '.join(kind for kind, _ in types.most_common())}"
+
+
+def _hashes(path: Path) -> Iterator[Row]:
+    whole = sha256(path)
+    yield "SHA-256", whole
+    yield "model hash", f"{whole[:10]} (as A1111's web UI has it)"
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Layouts: how other programs' files name what ours hold."""

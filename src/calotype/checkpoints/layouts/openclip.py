@@ -1,0 +1,46 @@
+"""OpenCLIP's text transformer, as Stable Diffusion 2's single files hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from calotype.checkpoints.keymap import Place, Places, renamed
+from calotype.conditioning import CLIPTextConfig
+
+LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
+PARTS = ("q_proj", "k_proj", "v_proj")
+"""Queries, keys and values are one matrix there, in this order."""
+
+
+def places(config: CLIPTextConfig, names: Iterable[str]) -> Places:
+    """Where the text encoder's tensors of these names are kept."""
+    found: dict[str, Place] = {}
+    for name, theirs in renamed(names, modules(config), LAYER).items():
+        *_, layer, kind = name.split(".")
+        if layer in PARTS:
+            fused = theirs.rsplit(".self_attn.", 1)[0] + f".attn.in_proj_{kind}"
+            found[name] = Place(fused, PARTS.index(layer), len(PARTS))
+        else:
+            # The embedding of positions is a bare tensor there.
+            found[name] = Place(
+                theirs.replace("positional_embedding.weight", "positional_embedding")
+            )
+    return found
+
+
+def modules(config: CLIPTextConfig) -> dict[str, str]:
+    """Our module paths -> theirs."""
+    found = {
+        "text_model.embeddings.token_embedding": "token_embedding",
+        "text_model.embeddings.position_embedding": "positional_embedding",
+        "text_model.final_layer_norm": "ln_final",
+    }
+    for layer in range(config.num_hidden_layers):
+        found[f"text_model.encoder.layers.{layer}"] = f"transformer.resblocks.{layer}"
+    return found

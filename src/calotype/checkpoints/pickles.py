@@ -1,0 +1,129 @@
+"""Pickled checkpoints, read as data: nothing that they name is ever run."""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, BinaryIO
+
+import torch
+from torch.serialization import safe_globals
+
+from calotype.errors import NotWhole, UserError
+
+LARGEST_PICKLE = 2**28  # bytes of the part that is code; of a whole Stable Diffusion it is 2 MB
+
+
+class _Left:
+    """What stands for an object that isn't needed: it takes anything and does nothing."""
+
+    def __init__(self, *given: object) -> None: ...
+    def __setstate__(self, state: object) -> None: ...
+    def __hash__(self) -> int:
+        return id(self)
+
+
+# What a pickle may name: how torch writes tensors, and what training programs leave beside them.
+_TENSORS = (
+    "collections.OrderedDict",
+    "torch.Size",
+    "torch._utils._rebuild_tensor",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter",
+    "torch.nn.modules.container.ParameterDict",
+)
+_LEFT = (
+    "_codecs.encode",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "pytorch_lightning.utilities.types._METRIC_COLLECTION",
+)
+
+
+def read_pickle(path: Path) -> Any:
+    """The object in a .ckpt, .pt or .bin file, its tensors memory-mapped where the format allows.
+
+    Raises UserError if the file is missing or names anything but tensors, and NotWhole if it is cut
+    short, compressed or of another format. What training programs leave beside tensors is emptied.
+    """
+    try:
+        with path.open("rb") as file:
+            zipped = zipfile.is_zipfile(file)
+            file.seek(0)
+            for name in _named_in_zip(file, path) if zipped else _named(file):
+                _require_harmless(name, path)
+        with safe_globals([(_Left, name) for name in _LEFT]):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnpicklingError as error:
+        raise UserError(f"{path}: refused: {_first_line(error)}") from None
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+        IndexError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        zipfile.BadZipFile,
+        MemoryError,
+        OverflowError,
+        AssertionError,
+    ) as error:
+        if isinstance(error, UserError):
+            raise
+        raise NotWhole(f"{path}: not whole: {_first_line(error)}") from None
+
+
+def _named_in_zip(file: BinaryIO, path: Path) -> Iterator[str]:
+    """The globals that the pickle inside a zip names; nothing in it may be compressed."""
+    with zipfile.ZipFile(file) as archive:
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise NotWhole(
+                    f"{path}: not whole: {entry.filename} is compressed, which torch never does"
+                )
+            if entry.filename.endswith("data.pkl"):
+                if entry.file_size > LARGEST_PICKLE:
+                    raise UserError(f"{path}: refused: a pickle of {entry.file_size:,} bytes")
+                with archive.open(entry) as inside:
+                    yield from _globals(inside)
+
+
+def _named(file: BinaryIO) -> Iterator[str]:
+    """The globals that the pickles of an older file name, which stand before its tensors."""
+    for _ in range(5):  # magic number, protocol, system, the object, the storages' keys
+        yield from _globals(file)
+
+
+def _globals(file: Any) -> Iterator[str]:
+    """The dotted names that one pickle asks for."""
+    said: list[object] = []
+    for code, argument, _ in pickletools.genops(file):
+        if code.name in ("GLOBAL", "INST"):
+            yield str(argument).replace(" ", ".")
+        elif code.name == "STACK_GLOBAL":
+            # Its words stand right before it; a name put together in another way is none.
+            yield ".".join(str(word) for word in said[-2:])
+        if "PUT" not in code.name and code.name != "MEMOIZE":
+            said = [*said[-1:], argument if "UNICODE" in code.name else None]
+
+
+def _require_harmless(name: str, path: Path) -> None:
+    storage = name.startswith("torch.") and name.endswith("Storage")
+    if not (storage or name in _TENSORS or name in _LEFT):
+        raise UserError(
+            f"{path}: refused: it names {name}, which tensors don't need and which could run code; "
+            "ask for a .safetensors file"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__

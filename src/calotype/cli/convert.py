@@ -1,0 +1,64 @@
+"""``calotype convert``."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+from calotype.cli.options import DtypeName
+from calotype.errors import UserError
+
+Short = Literal["fp32", "fp16", "bf16"]
+TYPES: dict[Short, DtypeName] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+def convert(
+    model: str,
+    out: Path,
+    /,
+    *,
+    layout: Literal["diffusers", "compvis"] | None = None,
+    dtype: Short | None = None,
+    vae: str | None = None,
+    ema: bool = False,
+    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
+) -> None:
+    """Write a model in another layout: as a folder, or as a single file.
+
+    Every tensor that the model computes with is kept as it is; what is left out is listed.
+
+    Parameters
+    ----------
+    model: str
+        A packaged model's name, a folder, or a file.
+    out: Path
+        Where to: a file .safetensors for compvis, a new folder for diffusers.
+    layout: str
+        How the tensors are named; by default as ``out`` is named.
+    dtype: str
+        The numbers' type; by default what they are.
+    vae: str
+        Another autoencoder, from a folder or a file.
+    ema: bool
+        The running average of the UNet's weights, of a training checkpoint.
+    prediction: str
+        What the UNet predicts, where the file is wrong or says nothing.
+    """
+    single = out.suffix == ".safetensors"
+    if layout is not None and single != (layout == "compvis"):
+        wanted = "a file .safetensors" if layout == "compvis" else "a folder"
+        raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
+    if single and out.exists():
+        raise UserError(f"{out}: is already there; name a new file")
+    from calotype.checkpoints.load import decided, read_parts
+    from calotype.checkpoints.save import write_folder, write_single
+    from calotype.cli.device import dtype_named
+
+    parts = decided(read_parts(model, vae, ema), prediction)
+    write = write_single if single else write_folder
+    write(parts, out, dtype_named(None if dtype is None else TYPES[dtype]))
+    for why, count in Counter(parts.dropped.values()).items():
+        print(f"left out: {count} tensor{'s' * (count > 1)}: {why}", file=sys.stderr)
+    print(out)

@@ -1,0 +1,67 @@
+"""The families of published models: what a file without any config beside it can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from calotype.autoencoder import AutoencoderConfig
+from calotype.conditioning import CLIPTextConfig
+from calotype.diffusion import SchedulerConfig
+from calotype.presets import sd1, sd2
+from calotype.unet import UNetConfig
+
+
+@dataclass(frozen=True)
+class Family:
+    """Published models of one form.
+
+    scheduler: with the prediction of most of them; ``either``: some learned to predict v instead,
+        at 768x768 pixels and with attention scores that overflow in float16.
+    pad_token: what short prompts are filled with.
+    """
+
+    name: str
+    unet: UNetConfig
+    autoencoder: AutoencoderConfig
+    text: CLIPTextConfig
+    scheduler: SchedulerConfig
+    pad_token: str
+    either: bool = False
+
+
+_SD1 = SchedulerConfig(class_name="PNDMScheduler")
+_SD2 = SchedulerConfig(class_name="DDIMScheduler")
+_UPSCALER = replace(_SD2, beta_start=0.0001, beta_end=0.02, prediction_type="v_prediction")
+_END, _BANG = "<|endoftext|>", "!"
+
+FAMILIES = (
+    Family("Stable Diffusion 1", sd1.UNET, sd1.AUTOENCODER, sd1.TEXT, _SD1, _END),
+    Family(
+        "Stable Diffusion 1 inpainting",
+        sd1.INPAINTING_UNET,
+        sd1.AUTOENCODER,
+        sd1.TEXT,
+        _SD1,
+        _END,
+    ),
+    Family(
+        "Stable Diffusion 2", sd2.BASE_UNET, sd2.AUTOENCODER, sd2.TEXT, _SD2, _BANG, either=True
+    ),
+    Family(
+        "Stable Diffusion 2 inpainting",
+        sd2.INPAINTING_UNET,
+        sd2.AUTOENCODER,
+        sd2.TEXT,
+        _SD2,
+        _BANG,
+    ),
+    Family("Stable Diffusion 2 depth", sd2.DEPTH_UNET, sd2.AUTOENCODER, sd2.TEXT, _SD2, _BANG),
+    Family(
+        "Stable Diffusion x4 upscaler",
+        sd2.UPSCALER_UNET,
+        sd2.UPSCALER_AUTOENCODER,
+        sd2.TEXT,
+        _UPSCALER,
+        _BANG,
+    ),
+)
