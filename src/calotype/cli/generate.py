@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from calotype.cli.options import DtypeName, from_options, with_options
 from calotype.generate.request import TextToImage
@@ -17,6 +17,9 @@ def generate(
     *prompts: str,
     given: dict[str, Any],
     model: str = "scenes",
+    vae: str | None = None,
+    ema: bool = False,
+    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
     out: Path = Path("pictures"),
     grid: bool = False,
     batch_size: int | None = None,
@@ -35,7 +38,13 @@ def generate(
     prompts: str
         Further prompts.
     model: str
-        A packaged model's name, or a folder in the diffusers layout.
+        A packaged model's name, a folder in the diffusers layout, or a file .safetensors or .ckpt.
+    vae: str
+        Another autoencoder, from a folder or a file.
+    ema: bool
+        The running average of the UNet's weights, of a training checkpoint.
+    prediction: str
+        What the UNet predicts, where the file is wrong or says nothing.
     out: Path
         Folder for the pictures, NNNNN-SEED.png; nothing in it is overwritten.
     grid: bool
@@ -49,6 +58,14 @@ def generate(
     """
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
     request = from_options(TextToImage, {**given, "prompt": (prompt, *prompts)})
-    from calotype.cli.pictures import make  # torch, only once the request is known to be good
+    # torch, only once the request is known to be good
+    from calotype.checkpoints import load
+    from calotype.cli.device import device_named, dtype_named
+    from calotype.cli.folder import check_writable
+    from calotype.cli.pictures import make
 
-    make(request, model, device, dtype, batch_size, out, grid)
+    check_writable(out)  # before the work, not after it
+    where = device_named(device), dtype_named(dtype)
+    make(
+        request, load(model, *where, vae=vae, ema=ema, prediction=prediction), batch_size, out, grid
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 
@@ -17,12 +16,7 @@ def inspect(path: Path, /) -> None:
     path: Path
         A packaged model's name, a folder, or a file .safetensors, .ckpt, .pt or .bin.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from calotype.checkpoints.describe import describe
 
-    table = Table("", "", show_header=False, box=None, pad_edge=False)
-    for name, told in describe(str(path)):
-        table.add_row(name, told)
-    Console(file=sys.stdout, soft_wrap=True, highlight=False).print(table)
+    for name, told in describe(path):
+        print(f"{name}: {told}")

@@ -10,10 +10,7 @@ from pathlib import Path
 import torch
 from PIL.Image import Image
 
-from calotype.checkpoints import load
-from calotype.cli.device import device_named, dtype_named
-from calotype.cli.folder import check_writable, save, save_grid
-from calotype.cli.options import DtypeName
+from calotype.cli.folder import save, save_grid
 from calotype.cli.progress import watched
 from calotype.errors import UserError
 from calotype.generate.request import TextToImage
@@ -23,20 +20,16 @@ from calotype.model import LatentDiffusion
 
 def make(
     request: TextToImage,
-    model: str,
-    device: str,
-    dtype: DtypeName | None,
+    model: LatentDiffusion,
     batch_size: int | None,
     out: Path,
     grid: bool,
 ) -> None:
     """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
-    check_writable(out)  # before the work, not after it
-    loaded = load(model, device=device_named(device), dtype=dtype_named(dtype))
-    if words := _unknown_words(loaded, request.prompts):
-        print(f"note: {model} never saw the words: {', '.join(words)}", file=sys.stderr)
+    if words := _unknown_words(model, request.prompts):
+        print(f"note: {model.name} never saw the words: {', '.join(words)}", file=sys.stderr)
     began = time.perf_counter()
-    images, paths = _run(loaded, request, batch_size, out, grid)
+    images, paths = _run(model, request, batch_size, out, grid)
     seconds = time.perf_counter() - began
     if grid:
         columns = request.images if len(request.prompts) > 1 else math.ceil(len(paths) ** 0.5)

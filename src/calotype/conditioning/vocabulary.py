@@ -45,10 +45,11 @@ class Vocabulary:
             if not isinstance(id, int):
                 raise UserError(f'token "{token}": its id is {id!r}, not a whole number')
         for left, right in self.merges:
-            if lost := {left, right, left + right} - self.ids.keys():
-                raise UserError(
-                    f'merge "{left} {right}" needs token "{lost.pop()}", not in vocabulary'
-                )
+            for token in (left, right, left + right):
+                if token not in self.ids:
+                    raise UserError(
+                        f'merge "{left} {right}" needs token "{token}", not in vocabulary'
+                    )
         for role, token in self.special.items():
             if token not in self.ids:
                 raise UserError(f'{role} "{token}" is not in the vocabulary')
