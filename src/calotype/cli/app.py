@@ -18,6 +18,7 @@ COMMANDS = {
     "inspect": "Tell what a model's file or folder holds.",
     "scenes": "Draw scenes of the built-in world.",
     "train": "Train a model as a TOML file says.",
+    "verify": "Prove the numbers against diffusers and transformers.",
 }
 
 app = App(
@@ -35,14 +36,18 @@ app.register_install_completion_command(help="Complete commands and options in y
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, 2 for a user's mistake, 130 if stopped."""
+    """Run the command line; returns the exit status.
+
+    0; what a command gives, as 1 where it found a difference; 2 for a user's mistake; 130 if
+    stopped.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, print_error=False, exit_on_error=False)
+        status = app(arguments, print_error=False, exit_on_error=False)
     except (CycloptsError, UserError) as error:
         print(f"calotype: {in_one_line(error, COMMANDS)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("calotype: stopped", file=sys.stderr)
         return 130
-    return 0
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,64 @@
+"""``calotype verify``."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from calotype.errors import UserError
+
+Short = Literal["fp64", "fp16", "bf16"]
+
+
+def verify(
+    model: str = "scenes", /, *, dtype: Short | None = None, json: Path | None = None
+) -> int:
+    """Prove the numbers: the same weights here and in diffusers and transformers, side by side.
+
+    Prints the largest errors component by component, in float32 and in a type of your choice. Exit
+    status 1 where one is beyond what rounding explains. Needs the reference libraries:
+    pip install "calotype[dev]".
+
+    Parameters
+    ----------
+    model: str
+        A packaged model's name, a folder, or a file.
+    dtype: str
+        A second type to compare in.
+    json: Path
+        Write the figures.
+    """
+    if json is not None and json.is_dir():
+        raise UserError(f"{json}: is a folder; name a file")
+    import torch
+
+    from calotype.checkpoints.files import write_json
+    from calotype.checkpoints.load import decided, read_parts
+    from calotype.evaluation.verify import verify
+
+    parts = decided(read_parts(model))
+    types = {
+        "fp32": torch.float32,
+        "fp64": torch.float64,
+        "fp16": torch.float16,
+        "bf16": torch.bfloat16,
+    }
+    figures: dict[str, Any] = {}
+    beyond: list[str] = []
+    print(f"{model} ({parts.family}), ours against the reference libraries'")
+    for name in ["fp32", *([dtype] if dtype else [])]:
+        print(f"\n{name:<20}{'absolute':>10}{'relative':>10}{'bound':>10}{'PSNR':>12}")
+        for found in verify(parts, types[name]):
+            errors = f"{found.absolute:>10.1e}{found.relative:>10.1e}{found.bound:>10.0e}"
+            print(f"{found.part:<20}{errors}{found.psnr:>9.1f} dB", flush=True)
+            psnr = found.psnr if math.isfinite(found.psnr) else None
+            figures.setdefault(name, {})[found.part] = asdict(found) | {"psnr": psnr}
+            beyond += [] if found.within else [f"{found.part} in {name}"]
+    if json is not None:
+        write_json(json, {"model": model, "family": parts.family, **figures})
+    if beyond:
+        print(f"calotype: beyond the bound: {', '.join(beyond)}", file=sys.stderr)
+    return 1 if beyond else 0

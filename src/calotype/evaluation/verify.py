@@ -1,0 +1,251 @@
+"""verify: the same weights here and in the reference libraries, component by component."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from calotype.autoencoder import Autoencoder
+from calotype.checkpoints.component import Component, build
+from calotype.checkpoints.parts import Parts
+from calotype.checkpoints.unfilled import unfilled
+from calotype.condition import Condition
+from calotype.conditioning import CLIPTextEncoder, Tokenizer
+from calotype.diffusion import Denoiser, Noise, SchedulerConfig
+from calotype.errors import UserError
+from calotype.sampling import classifier_free, path, sampler
+from calotype.unet import UNet, UNetConfig
+
+BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+"""The largest relative error that passes: rounding, carried through networks and ten steps.
+
+The reference's schedule is in float32 whatever the networks compute in, so walks in float64 have
+the bound of float32.
+"""
+
+TIMESTEPS = (999, 500, 1)
+STEPS, GUIDANCE = 10, 7.5
+SIDE = 32  # latents of a side at most: a network that is right at one size is right at all
+SEED = 5
+TEXTS = (
+    "a photograph of an astronaut riding a horse",
+    "",
+    "  Double  spaces,\tTABS and CAPITALS!  ",
+    "don't they've I'm we'll he'd 's",
+    "naïve café, Ångström, ﬁne",
+    "日本語のテキスト и немного кириллицы",
+    "🦊🎨 emoji 👩‍🚀 and 1234567890 numbers 3.14",
+    "<|startoftext|> special <|endoftext|> words",
+    "a very long prompt " * 40,
+)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far ours is from the reference's.
+
+    absolute: the largest difference. relative: that, by the reference's largest value. psnr: dB,
+    of the reference's range to the root mean square of the differences. bound: the largest relative
+    difference that rounding explains.
+    """
+
+    part: str
+    absolute: float
+    relative: float
+    psnr: float
+    bound: float
+
+    @property
+    def within(self) -> bool:
+        """Whether rounding explains it; what is not a number is not."""
+        return self.relative <= self.bound
+
+
+def verify(parts: Parts, dtype: torch.dtype = torch.float32) -> Iterator[Deviation]:
+    """Compare every component of a model with transformers' and diffusers', both in ``dtype``.
+
+    Both compute with the same tensors. Raises UserError where the libraries are not installed.
+    """
+    try:
+        import diffusers  # noqa: F401
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"verify compares with the reference libraries, and {error.name} is not installed: "
+            'pip install "calotype[dev]"'
+        ) from None
+    with torch.inference_mode():
+        yield from _verify(_in_type(parts, dtype), dtype)
+
+
+def _in_type(parts: Parts, dtype: torch.dtype) -> Parts:
+    """The parts with their tensors in the type that is computed in, for both sides to share."""
+
+    def placed(component: Component) -> Component:
+        tensors = {name: tensor.to(dtype) for name, tensor in component.tensors.items()}
+        return replace(component, tensors=tensors)
+
+    return replace(
+        parts,
+        unet=placed(parts.unet),
+        autoencoder=placed(parts.autoencoder),
+        text=placed(parts.text),
+    )
+
+
+def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
+    generator = torch.Generator().manual_seed(SEED)
+
+    bound, of_walk = BOUNDS[dtype], max(BOUNDS[dtype], BOUNDS[torch.float32])
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    ids, their_ids = _ids(parts.tokenizer)
+    yield _apart("tokenizer", ids.double(), their_ids.double(), 0.0)
+
+    text = cast(CLIPTextEncoder, build(parts.text, dtype=dtype))
+    context = _their_text(parts.text)(their_ids[:2]).last_hidden_state
+    yield _apart("text encoder", text(their_ids[:2]), context, bound)
+
+    unet, their_unet = cast(UNet, build(parts.unet, dtype=dtype)), _their_unet(parts.unet)
+    latents = parts.autoencoder.config.latent_channels
+    side = min(SIDE, _side(parts.unet.config))
+    x = draw(2, parts.unet.config.in_channels, side, side)
+    vector = torch.tensor([20, 20]) if parts.unet.config.num_class_embeds else None
+    for level in TIMESTEPS:
+        t = torch.full((2,), float(level), dtype=dtype)
+        expected = their_unet(x, t, context, class_labels=vector).sample
+        ours = unet(x, t, Condition(context=context, vector=vector))
+        yield _apart(f"UNet, t = {level}", ours, expected, bound)
+
+    autoencoder = cast(Autoencoder, build(parts.autoencoder, dtype=dtype))
+    theirs = _their_autoencoder(parts.autoencoder)
+    pictures = draw(1, 3, side * autoencoder.factor, side * autoencoder.factor).clamp(-1, 1)
+    mean = theirs.encode(pictures).latent_dist.mean
+    yield _apart("VAE encode", autoencoder.encode(pictures).mean, mean, bound)
+    yield _apart("VAE decode", autoencoder.decode(mean), theirs.decode(mean).sample, bound)
+
+    noise, concat = draw(1, latents, side, side), x[:1, latents:]
+    ours = _walked(parts.scheduler, unet, noise, context, concat, vector)
+    expected = _their_walk(parts.scheduler, their_unet, noise, context, concat, vector)
+    yield _apart(f"{STEPS} steps of DDIM", ours, expected, of_walk)
+    config = parts.autoencoder.config
+    ours, expected = (
+        walked / config.scaling_factor + (config.shift_factor or 0.0) for walked in (ours, expected)
+    )
+    found, wanted = autoencoder.decode(ours), theirs.decode(expected).sample
+    yield _apart("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), of_walk)
+
+
+def _apart(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviation:
+    differences = (ours.double() - reference.double()).abs()
+    largest = differences.max().item()
+    span = (reference.max() - reference.min()).double().item() or 1.0
+    rms = differences.square().mean().sqrt().item()
+    psnr = 20 * math.log10(span / rms) if rms else math.inf
+    relative = largest / (reference.abs().max().item() or 1.0)
+    return Deviation(part, largest, relative, psnr, bound)
+
+
+def _ids(tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
+    from transformers import CLIPTokenizer
+
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save(Path(folder))
+        theirs = CLIPTokenizer.from_pretrained(folder)
+    length = tokenizer.max_length
+    encoded = theirs(
+        list(TEXTS), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    )
+    return tokenizer.encode(TEXTS), encoded.input_ids
+
+
+def _their_text(component: Component) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    network = CLIPTextModel(CLIPTextConfig(**component.config.to_json()))
+    # Version 5 of transformers left the level "text_model." out.
+    bare = not any(name.startswith("text_model.") for name in network.state_dict())
+    named = {n.removeprefix("text_model.") if bare else n: t for n, t in component.tensors.items()}
+    return _filled(network, named)
+
+
+def _their_unet(component: Component) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    with unfilled():
+        network = UNet2DConditionModel.from_config(component.config.to_json())
+    return _filled(network, component.tensors)
+
+
+def _their_autoencoder(component: Component) -> Any:
+    from diffusers import AutoencoderKL
+
+    with unfilled():
+        network = AutoencoderKL.from_config(component.config.to_json())
+    return _filled(network, component.tensors)
+
+
+def _filled(network: Any, tensors: Mapping[str, Tensor]) -> Any:
+    network.load_state_dict(tensors, strict=True, assign=True)
+    return network.eval()
+
+
+def _side(config: UNetConfig) -> int:
+    side = config.sample_size or SIDE
+    return side if isinstance(side, int) else min(side)
+
+
+def _walked(
+    config: SchedulerConfig,
+    unet: UNet,
+    noise: Tensor,
+    context: Tensor,
+    concat: Tensor,
+    vector: Tensor | None,
+) -> Tensor:
+    """Ten steps of ours; the first row of ``context`` is asked for, the second is not."""
+    way = path(config, "ddim", None, STEPS)
+
+    def told(row: int) -> Condition:
+        given = concat if concat.shape[1] else None
+        label = None if vector is None else vector[:1]
+        return Condition(context=context[row : row + 1], concat=given, vector=label)
+
+    denoiser = Denoiser(unet, way.schedule, config.prediction_type)
+    denoise = classifier_free(denoiser, told(0), told(1), GUIDANCE, 0.0)
+    walk = sampler("ddim").walk(
+        denoise, noise * way.start, way.sigmas, Noise([SEED], noise.shape[1:])
+    )
+    *_, last = walk
+    return last.x * way.final_alpha
+
+
+def _their_walk(
+    config: SchedulerConfig,
+    unet: Any,
+    noise: Tensor,
+    context: Tensor,
+    concat: Tensor,
+    vector: Tensor | None,
+) -> Tensor:
+    """Ten steps of the reference."""
+    from diffusers import DDIMScheduler
+
+    scheduler = DDIMScheduler.from_config(config.to_json())
+    scheduler.set_timesteps(STEPS)
+    x = noise * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        given = torch.cat([torch.cat([x, concat], 1)] * 2)
+        wanted, not_wanted = unet(given, t, context, class_labels=vector).sample.chunk(2)
+        guided = not_wanted + GUIDANCE * (wanted - not_wanted)
+        x = scheduler.step(guided, t, x).prev_sample
+    return x

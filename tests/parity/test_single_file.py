@@ -1,0 +1,178 @@
+"""Single files: our key maps against those of diffusers' converters, and whole files read back."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_clip_checkpoint,
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+    convert_open_clip_checkpoint,
+)
+from safetensors.torch import load_file, save_file
+from tiny_pipeline import FAMILIES as TINY
+from tiny_pipeline import pipeline
+
+from calotype.checkpoints import load
+from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, UNET, shapes
+from calotype.checkpoints.keymap import scatter
+from calotype.checkpoints.layouts import compvis
+from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.save import write_single
+from calotype.checkpoints.single import open_single, single_parts
+from calotype.errors import UserError
+from calotype.presets.families import FAMILIES
+
+Tensors = dict[str, torch.Tensor]
+
+
+@pytest.fixture(params=TINY)
+def parts(request: pytest.FixtureRequest, tmp_path: Path):
+    """The parts of a tiny model of diffusers, every parameter redrawn."""
+    pipeline(request.param, tmp_path).save_pretrained(tmp_path / "model")
+    return read_parts(tmp_path / "model")
+
+
+def assert_same(found: Tensors, wanted) -> None:
+    assert found.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        assert found[name].shape == tensor.shape, name
+        assert torch.equal(found[name], tensor), name
+
+
+def on_meta(kind, config) -> Tensors:
+    with torch.device("meta"):
+        return {name: torch.empty(shape) for name, shape in shapes(kind, config).items()}
+
+
+def there(kind, config, ours: Tensors, places_of) -> Tensors:
+    return scatter(places_of(config, [*ours]), ours)
+
+
+def test_diffusers_reads_our_names_as_the_same_tensors(parts) -> None:
+    """Their converters, on our single file's tensors, give the tensors of their own folder."""
+    unet, vae, text = parts.unet, parts.autoencoder, parts.text
+    named = there(UNET, unet.config, unet.tensors, compvis.unet_places)
+    assert_same(convert_ldm_unet_checkpoint(named, unet.config.to_json()), unet.tensors)
+    named = there(AUTOENCODER_KL, vae.config, vae.tensors, compvis.autoencoder_places)
+    config = vae.config.to_json()
+    assert_same(convert_ldm_vae_checkpoint(named, config), vae.tensors)
+    named = there(CLIP_TEXT, text.config, text.tensors, compvis.clip_places)
+    found = convert_ldm_clip_checkpoint(named, "cond_stage_model.transformer.")
+    assert_same(found, text.tensors)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_the_published_files_have_the_names_that_diffusers_expects(family) -> None:
+    """Full size, on "meta": names and shapes alone."""
+
+    def told(tensors: Tensors) -> dict[str, torch.Size]:
+        return {name: tensor.shape for name, tensor in tensors.items()}
+
+    ours = on_meta(UNET, family.unet)
+    named = there(UNET, family.unet, ours, compvis.unet_places)
+    assert told(convert_ldm_unet_checkpoint(named, family.unet.to_json())) == told(ours)
+    ours = on_meta(AUTOENCODER_KL, family.autoencoder)
+    named = there(AUTOENCODER_KL, family.autoencoder, ours, compvis.autoencoder_places)
+    assert told(convert_ldm_vae_checkpoint(named, family.autoencoder.to_json())) == told(ours)
+    if family.text.hidden_size == 1024:
+        ours = on_meta(CLIP_TEXT, family.text)
+        named = there(CLIP_TEXT, family.text, ours, compvis.openclip_places)
+
+        class Encoder:
+            config = family.text
+
+        assert told(convert_open_clip_checkpoint(Encoder, named)) == told(ours)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float16])
+def test_a_single_file_is_the_folder(parts, dtype, tmp_path: Path) -> None:
+    path = tmp_path / "single.safetensors"
+    write_single(parts, path, dtype)
+    read = read_parts(path)
+    for name in ("unet", "autoencoder", "text"):
+        one, other = getattr(parts, name), getattr(read, name)
+        assert one.config == other.config
+        assert_same(dict(other.tensors), {n: t.to(dtype) for n, t in one.tensors.items()})
+    assert read.scheduler == parts.scheduler
+    assert read.tokenizer.vocabulary == parts.tokenizer.vocabulary
+    assert read.rule == "the header"
+
+
+def files(parts, tmp_path: Path) -> Tensors:
+    """A file of a training program: weights, their averages, schedule and the rest."""
+    path = tmp_path / "trained.safetensors"
+    write_single(parts, path)
+    tensors = load_file(path)
+    unet = {name: tensor * 2 for name, tensor in parts.unet.tensors.items()}
+    averaged = scatter(compvis.averaged_places(parts.unet.config, [*unet]), unet)
+    left = {
+        "model_ema.decay": torch.tensor(0.9999),
+        "model_ema.num_updates": torch.tensor(7),
+        "betas": torch.zeros(1000),
+        "sqrt_recipm1_alphas_cumprod": torch.zeros(1000),
+        "log_one_minus_alphas_cumprod": torch.zeros(1000),
+        "posterior_mean_coef1": torch.zeros(1000),
+        "first_stage_model.loss.logvar": torch.zeros(()),
+        "cond_stage_model.transformer.text_model.embeddings.position_ids": torch.arange(9)[None],
+    }
+    return tensors | averaged | left
+
+
+def header(parts, tmp_path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    write_single(parts, tmp_path / "header.safetensors")
+    with safe_open(tmp_path / "header.safetensors", framework="pt") as file:
+        return file.metadata()
+
+
+def test_what_training_leaves_is_left_out_and_averages_are_taken_by_choice(
+    parts, tmp_path: Path
+) -> None:
+    path, tensors = tmp_path / "whole.safetensors", files(parts, tmp_path)
+    save_file(tensors, path, header(parts, tmp_path))
+    raw, averaged = read_parts(path), read_parts(path, ema=True)
+    assert_same(dict(raw.unet.tensors), parts.unet.tensors)
+    assert_same(dict(averaged.unet.tensors), {n: t * 2 for n, t in parts.unet.tensors.items()})
+    for read in (raw, averaged):
+        used = len(read.unet.tensors) + len(read.autoencoder.tensors) + len(read.text.tensors)
+        assert len(read.dropped) + used == len(tensors)
+    assert set(raw.dropped.values()) >= {"the schedule", "the autoencoder's training"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model.diffusion_model.extra.weight": torch.zeros(1)}, ["extra.weight", "not in the"]),
+        ({"model.diffusion_model.out.2.bias": None}, ["out.2.bias", "not in the file"]),
+        ({"model.diffusion_model.out.2.bias": torch.zeros(5)}, ["out.2.bias", "(5,)"]),
+        ({"control_model.x": torch.zeros(1)}, ["control_model.x", "not in the"]),
+    ],
+)
+def test_a_file_that_does_not_fit_is_named(parts, change, words, tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    tensors = {n: t for n, t in (files(parts, tmp_path) | change).items() if t is not None}
+    save_file(tensors, path, header(parts, tmp_path))
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert all(word in str(caught.value) for word in [str(path), *words]), caught.value
+
+
+def test_a_file_of_no_known_family_says_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "lora.safetensors"
+    save_file({"lora_unet_x.alpha": torch.zeros(1)}, path)
+    with pytest.raises(UserError, match=r"no Stable Diffusion.*lora_unet_x\.alpha"):
+        single_parts(open_single(path))
+
+
+def test_a_pickle_of_a_training_program_is_its_tensors(parts, tmp_path: Path) -> None:
+    """A .ckpt without our header is told by its UNet; a tiny one is of no published family."""
+    path = tmp_path / "trained.ckpt"
+    torch.save({"state_dict": files(parts, tmp_path), "global_step": 875_000, "epoch": 3}, path)
+    single = open_single(path)
+    assert single.steps == 875_000
+    assert_same(dict(single.tensors), files(parts, tmp_path))
+    with pytest.raises(UserError, match="no known family"):
+        single_parts(single)
