@@ -84,6 +84,9 @@ def measured(model: LatentDiffusion, pictures: Tensor, scenes: list[Scene]) -> I
         right = losses(model, latents, true, t)
         row = f"{t:>6}{right.mean():8.3f}"
         for captions in told.values():
+            if not captions:  # too few scenes to lie about
+                row += f"{'':10}"
+                continue
             wrong = losses(model, latents, captions, t)
             row += f"{100 * (wrong.mean() / right[list(captions)].mean() - 1):+9.2f}%"
         yield row

@@ -47,7 +47,7 @@ RECORD = {
     ("--seed", "-1"): "--seed = -1: must be an integer from 0 to 9007199254740991",
     ("--images", "0"): "--images = 0: must be an integer from 1 to 10000",
     ("--width", "4"): "--width = 4: must be an integer from 8 to 8192",
-    ("--dtype", "fp8"): '--dtype = "fp8": must be "float32", "bfloat16" or "float16"',
+    ("--dtype", "fp8"): '--dtype = "fp8": must be "fp32", "bf16" or "fp16"',
     ("--samplr", "euler"): 'unknown option "--samplr"; did you mean "--sampler"?',
     ("--steps",): "--steps: a value is missing; see calotype generate --help",
     ("--grid=maybe",): '--grid = "maybe": must be true or false',

@@ -65,7 +65,7 @@ def test_there_and_back_is_the_identity(network) -> None:
     wanted = shapes(kind, config)
     places = places_of(config, [*wanted])
     assert places.keys() == wanted.keys()
-    assert len({(place.name, place.part) for place in places.values()}) == len(places)
+    assert len({(place.name, place.chunk) for place in places.values()}) == len(places)
     ours = {name: torch.randn(shape) for name, shape in wanted.items()}
     theirs = scatter(places, ours)
     assert {name: tensor.shape for name, tensor in theirs.items()} == shapes_there(places, wanted)
@@ -76,7 +76,7 @@ def test_there_and_back_is_the_identity(network) -> None:
     assert all(torch.equal(again[name], tensor) for name, tensor in theirs.items())
 
 
-def test_parts_of_one_tensor_are_put_together_in_order() -> None:
+def test_chunks_of_one_tensor_are_put_together_in_order() -> None:
     """The example: queries, keys and values of OpenCLIP."""
     places = {"k": Place("in_proj", 1, 3), "v": Place("in_proj", 2, 3), "q": Place("in_proj", 0, 3)}
     ours = {"q": torch.zeros(2, 2), "k": torch.ones(2, 2), "v": torch.full((2, 2), 2.0)}

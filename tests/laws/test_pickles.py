@@ -60,9 +60,7 @@ def test_nothing_is_run(written: str, protocol: int, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "held", [bytearray(5), Path(), range(3), {1, 2}, open, torch.device("cpu")]
-)
+@pytest.mark.parametrize("held", [bytearray(5), Path(), range(3), open, torch.device("cpu")])
 def test_what_is_no_tensor_is_refused(held: object, tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     torch.save({"x": held}, path)

@@ -175,3 +175,45 @@ def test_a_crash_while_saving_leaves_no_folder(
     with pytest.raises(RuntimeError):
         save(model, tmp_path / "new" / "model")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def parted(folder: Path) -> None:
+    """The UNet's file as diffusers writes what is too large for one."""
+    made = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
+    (folder / "unet/diffusion_pytorch_model.safetensors").unlink()
+    made.save_pretrained(folder / "unet", max_shard_size="20KB")
+    assert len([*(folder / "unet").glob("*-of-*.safetensors")]) > 1
+
+
+def pickled(folder: Path) -> None:
+    """All networks as pickles, as older versions wrote them."""
+    for network in ("unet", "vae"):
+        path = folder / network / "diffusion_pytorch_model.safetensors"
+        torch.save(load_file(path), path.with_suffix(".bin"))
+        path.unlink()
+    path = folder / "text_encoder/model.safetensors"
+    torch.save(load_file(path), path.with_name("pytorch_model.bin"))
+    path.unlink()
+
+
+def halved(folder: Path) -> None:
+    """Half precision, under the names of a variant."""
+    for path in folder.rglob("*.safetensors"):
+        save_file(
+            {n: t.half() for n, t in load_file(path).items()}, path.with_suffix(".fp16.safetensors")
+        )
+        path.unlink()
+
+
+@pytest.mark.parametrize("form", [parted, pickled, halved], ids=lambda form: form.__name__)
+def test_other_forms_of_the_same_weights(
+    form, theirs: tuple[Path, diffusers.StableDiffusionPipeline]
+) -> None:
+    folder, _ = theirs
+    whole = {name: tensor.clone() for name, tensor in load(folder).unet.state_dict().items()}
+    form(folder)
+    read = load(folder).unet.state_dict()
+    assert read.keys() == whole.keys()
+    for name, tensor in whole.items():
+        wanted = tensor.half().float() if form is halved else tensor
+        assert torch.equal(read[name], wanted), name

@@ -24,6 +24,11 @@ def edit_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def write_index(folder: Path, places: dict[str, str]) -> None:
+    (folder / UNET).unlink()
+    (folder / f"{UNET}.index.json").write_text(json.dumps({"weight_map": places}))
+
+
 UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"
 BAD = {
@@ -33,10 +38,20 @@ BAD = {
         lambda f: (f / VAE).write_text("<html>" * 99),
         [VAE, "expected a safetensors file"],
     ),
-    "a pickle": (
+    "no weights": (lambda f: (f / UNET).unlink(), [UNET, "no such file"]),
+    "no pickle, for all its name": (
         lambda f: (f / UNET).rename(f / "unet/diffusion_pytorch_model.bin"),
-        [UNET, "no such file", "diffusion_pytorch_model.bin", "convert it to safetensors"],
+        ["unet/diffusion_pytorch_model.bin", "not whole"],
     ),
+    "an index that leads out of the folder": (
+        lambda f: write_index(f, {"conv_in.bias": "../vae/diffusion_pytorch_model.safetensors"}),
+        ["unet/diffusion_pytorch_model.safetensors.index.json", "no file beside it"],
+    ),
+    "an index without its parts": (
+        lambda f: write_index(f, {"conv_in.bias": "part-1-of-1.safetensors"}),
+        ["unet/part-1-of-1.safetensors", "cannot be read"],
+    ),
+    "an index of nothing": (lambda f: write_index(f, {}), ["index.json", "weight_map"]),
     "config of another network": (
         lambda f: edit_json(f / "unet/config.json", cross_attention_dim=32),
         [UNET, "does not fit the config.json", "attn2.to_k.weight", "(16, 24)", "(16, 32)"],
@@ -123,9 +138,9 @@ def test_bad_folders_end_in_one_line(name: str, folder: Path) -> None:
     ("model", "words"),
     [
         ("scene", ['"scene"', 'known name ("scenes")', 'did you mean "scenes"?']),
-        ("no/such/folder", ["no/such/folder", "not a folder", "download"]),
-        ("stable-diffusion-v1-5/stable-diffusion-v1-5", ["hub", "give its path"]),
-        (__file__, ["is a file", "folder"]),
+        ("no/such/folder", ["no/such/folder", "not a folder or file", "no hub id"]),
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", ["not in the cache", "hub answered"]),
+        (__file__, ["not whole", "safetensors"]),
     ],
 )
 def test_unknown_models(model: str, words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Single files: our key maps against those of diffusers' converters, and whole files read back."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,14 @@ from calotype.checkpoints import load
 from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, UNET, shapes
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import compvis
-from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.prediction import tried_prediction
 from calotype.checkpoints.save import write_single
-from calotype.checkpoints.single import open_single, single_parts
+from calotype.checkpoints.single import Single, open_single, single_parts
 from calotype.errors import UserError
+from calotype.presets import unet_config
 from calotype.presets.families import FAMILIES
+from calotype.unet import UNet
 
 Tensors = dict[str, torch.Tensor]
 
@@ -176,3 +180,131 @@ def test_a_pickle_of_a_training_program_is_its_tensors(parts, tmp_path: Path) ->
     assert_same(dict(single.tensors), files(parts, tmp_path))
     with pytest.raises(UserError, match="no known family"):
         single_parts(single)
+
+
+def published(family, ema: bool) -> Single:
+    """A published file of a family, full size on "meta", with what is left in it beside the model."""
+    openclip = family.text.hidden_size == 1024
+    layout = (
+        (UNET, family.unet, compvis.unet_places),
+        (AUTOENCODER_KL, family.autoencoder, compvis.autoencoder_places),
+        (CLIP_TEXT, family.text, compvis.openclip_places if openclip else compvis.clip_places),
+    )
+    tensors: Tensors = {}
+    for kind, config, places_of in layout:
+        tensors |= there(kind, config, on_meta(kind, config), places_of)
+    names = ["betas", "alphas_cumprod_prev", "sqrt_recip_alphas_cumprod", "logvar"]
+    names += ["posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef2"]
+    names += ["model_ema.decay", "model_ema.num_updates"]
+    if openclip:
+        layers = [name for name in tensors if ".resblocks.22." in name]
+        names += [name.replace(".resblocks.22.", ".resblocks.23.") for name in layers]
+        beside = ("text_projection", "logit_scale", "attn_mask")
+        names += [f"cond_stage_model.model.{name}" for name in beside]
+    else:
+        names += ["cond_stage_model.transformer.text_model.embeddings.position_ids"]
+    if family.unet.in_channels == 5:
+        names += ["depth_model.model.pretrained.model.cls_token"]
+    if family.unet.in_channels == 7:
+        names += ["low_scale_model.betas"]
+    with torch.device("meta"):
+        tensors |= {name: torch.empty(3) for name in names}
+    if ema:
+        ours = on_meta(UNET, family.unet)
+        tensors |= scatter(compvis.averaged_places(family.unet, [*ours]), ours)
+    return Single(Path("published.ckpt"), tensors)
+
+
+@pytest.mark.parametrize("ema", [False, True])
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_published_file_is_told_and_used_whole(family, ema: bool) -> None:
+    single = published(family, ema)
+    parts = single_parts(single, ema)
+    assert parts.family == family.name
+    assert (parts.unet.config, parts.text.config) == (family.unet, family.text)
+    assert parts.tokenizer.vocabulary.special["pad_token"] == family.pad_token
+    assert parts.probe == (family.name == "Stable Diffusion 2")
+    assert all(why for why in parts.dropped.values())
+    if not ema:
+        with pytest.raises(UserError, match="no running average"):
+            single_parts(single, ema=True)
+
+
+def test_other_forms_of_names_are_understood() -> None:
+    """Some merged files lack "text_model.", or call the autoencoder "vae."."""
+    single = published(FAMILIES[0], ema=False)
+    forms = {"transformer.text_model.": "transformer.", "first_stage_model.": "vae."}
+    renamed = dict(single.tensors)
+    for long, short in forms.items():
+        renamed = {name.replace(long, short): tensor for name, tensor in renamed.items()}
+    assert renamed.keys() != single.tensors.keys()
+    assert single_parts(Single(single.path, renamed)).family == "Stable Diffusion 1"
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked", "prediction", "side"),
+    [
+        (875_000, None, "epsilon", 64),
+        (None, "v_prediction", "v_prediction", 96),
+        (875_000, "v_prediction", "v_prediction", 96),
+        (None, "epsilon", "epsilon", 64),
+    ],
+)
+def test_a_model_of_v_is_one_of_larger_pictures(steps, asked, prediction, side) -> None:
+    single = published(FAMILIES[2], ema=False)
+    parts = decided(single_parts(Single(single.path, single.tensors, steps=steps)), asked)
+    assert parts.scheduler.prediction_type == prediction
+    assert parts.unet.config.sample_size == side
+    assert parts.unet.config.upcast_attention == (side == 96)
+
+
+@pytest.mark.parametrize(
+    ("apart", "prediction", "words"),
+    [(-1.5, "v_prediction", "-1.50"), (0.1, "epsilon", "0.10"), (-0.6, "epsilon", "neither")],
+)
+def test_a_trial_tells_what_a_unet_predicts(apart: float, prediction: str, words: str) -> None:
+    class Shifted(UNet):
+        def forward(self, x, t, condition):
+            assert t.item() == 999
+            return x + apart
+
+    found, rule = tried_prediction(Shifted(unet_config("tiny")))
+    assert found == prediction
+    assert words in rule
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unet": []},
+        {"unet": {"norm_num_groups": 0}},
+        {"unet": {"block_out_channels": 5}},
+        {"unet": {"block_out_channels": []}},
+        {"unet": {"down_block_types": None}},
+        {"unet": {"layers_per_block": 10**9}},
+        {"vae": "x"},
+        {"vae": {"block_out_channels": [4, "4"]}},
+        {"text_encoder": {"num_hidden_layers": "12"}},
+        {"text_encoder": {"num_hidden_layers": 10**6}},
+        {"text_encoder": {"num_attention_heads": 0}},
+        {"scheduler": []},
+        {"scheduler": {"beta_start": "x"}},
+        {"tokenizer": [1]},
+        {"tokenizer": ""},
+        {"tokenizer": {"vocab.json": 3}},
+        {"tokenizer": {"vocab.json": "["}},
+    ],
+    ids=str,
+)
+def test_a_forged_header_is_one_short_error(parts, change: dict, tmp_path: Path) -> None:
+    path = tmp_path / "forged.safetensors"
+    metadata = header(parts, tmp_path)
+    configs = json.loads(metadata["calotype"])
+    for name, value in change.items():
+        joined = isinstance(value, dict) and isinstance(configs[name], dict)
+        configs[name] = configs[name] | value if joined else value
+    save_file(load_file(tmp_path / "header.safetensors"), path, {"calotype": json.dumps(configs)})
+    with pytest.raises(UserError) as caught:
+        read_parts(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,9 +1,9 @@
-"""One network of a published folder <-> a module: config.json and a safetensors file."""
+"""One network of a published folder <-> a module: config.json and weights."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +69,23 @@ KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
 
 @dataclass(frozen=True)
 class Component:
-    """A network at rest: its config and its tensors under our names, mapped from ``path``."""
+    """A network at rest: its config and its tensors under our names, mapped from ``path``.
+
+    dropped: tensors of the file that are no part of it, with the reason.
+    """
 
     kind: Kind
     config: Any
     tensors: Mapping[str, Tensor]
     path: Path
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_component(kind: Kind, folder: Path) -> Component:
     """The network in a folder with config.json and weights.
 
     Raises UserError if a file is missing or broken, or if names and shapes are not exactly those
-    that the config asks for; nothing is in memory by then, since the file is memory-mapped.
+    that the config asks for; a memory-mapped file is not in memory by then.
     """
     config = read_config(kind, folder)
     path = find_weights(folder, kind.file)
@@ -92,8 +96,11 @@ def read_component(kind: Kind, folder: Path) -> Component:
 
 def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
     """The names and shapes of the tensors that a network of this config has."""
-    with unfilled():
-        network = kind.network(config)
+    try:
+        with unfilled():
+            network = kind.network(config)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{kind.folder}: no such network can be built: {error}") from None
     return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
@@ -129,11 +136,19 @@ def read_config(kind: Kind, folder: Path) -> Any:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; it should hold config.json and {kind.file}")
     path = folder / "config.json"
-    values = read_json(path)
+    return config_of(kind, read_json(path), str(path))
+
+
+def config_of(kind: Kind, values: Any, where: str) -> Any:
+    """The config of a kind of network from its JSON; UserError, beginning with ``where``."""
     try:
+        if not isinstance(values, dict):
+            raise UserError(f"{kind.folder}: expected a JSON object, found {values!r:.50}")
         return kind.config.from_json(values)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
+    except ArithmeticError as error:  # a multiple of nothing
+        raise UserError(f"{where}: {error}") from None
 
 
 def of_network(network: Any, path: Path = Path()) -> Component:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -14,15 +13,14 @@ from calotype.checkpoints.component import AUTOENCODER_KL, Component, read_compo
 from calotype.checkpoints.first_stage import read_autoencoder
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.load import decided, find, read_parts
-from calotype.checkpoints.parts import Parts
-from calotype.checkpoints.single import Single, open_single
-from calotype.checkpoints.weights import PICKLES
+from calotype.checkpoints.parts import Parts, left_out
+from calotype.checkpoints.single import Single, open_single, single_parts
+from calotype.checkpoints.weights import PICKLES, weight_files
 from calotype.errors import UserError
 
 Row = tuple[str, str]
 """What is told, and what it is."""
 
-NOT_RUN = ("safety_checker", "feature_extractor")
 BLOCK = 2**20
 
 
@@ -34,14 +32,22 @@ def describe(model: str | Path) -> Iterator[Row]:
         return
     if path.is_file() and path.suffix not in PICKLES | {".safetensors"}:
         raise UserError(f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt or .bin")
-    single = open_single(path) if path.is_file() else None
-    if single and not any(name.startswith(compvis.UNET) for name in single.tensors):
-        yield from _unknown(single)
+    if path.is_dir():
+        yield from _model(path, read_parts(model))
         return
-    yield from _model(path, read_parts(model), single)
+    single = open_single(path)
+    if not any(name.startswith(compvis.UNET) for name in single.tensors):
+        yield from _other(single)
+        return
+    try:
+        parts = single_parts(single)
+    except UserError as error:
+        yield from _unknown(single, str(error).removeprefix(f"{path}: "))
+    else:
+        yield from _model(path, parts, single)
 
 
-def _model(path: Path, parts: Parts, single: Single | None) -> Iterator[Row]:
+def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[Row]:
     yield "family", parts.family
     for component in (parts.unet, parts.autoencoder, parts.text):
         yield component.kind.folder, _told(component.tensors)
@@ -49,18 +55,18 @@ def _model(path: Path, parts: Parts, single: Single | None) -> Iterator[Row]:
     known = decided(parts)
     yield "prediction", f"{known.scheduler.prediction_type} ({known.rule})"
     if single:
-        averaged = any(name.startswith(compvis.AVERAGE) for name in single.tensors)
+        averaged = any(name.startswith(compvis.AVERAGED_UNET) for name in single.tensors)
         yield "running average", "yes: --ema takes it" if averaged else "no"
         if single.steps is not None:
             yield "global_step", f"{single.steps:,}"
-    for why, count in Counter(parts.dropped.values()).items():
-        yield "left out", f"{count} tensor{'s' * (count > 1)}: {why}"
-    if path.is_dir():
-        yield from (("not run", name) for name in NOT_RUN if (path / name).is_dir())
-        for component in (parts.unet, parts.autoencoder, parts.text):
-            yield f"SHA-256 of {component.path.relative_to(path)}", sha256(component.path)
-    else:
+    for why, names in left_out(parts):
+        yield "left out", f"{names}: {why}"
+    if single:
         yield from _hashes(path)
+        return
+    for component in (parts.unet, parts.autoencoder, parts.text):
+        for file in weight_files(component.path):
+            yield f"SHA-256 of {file.relative_to(path)}", sha256(file)
 
 
 def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
@@ -72,21 +78,25 @@ def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
         yield from _hashes(path)
 
 
-def _unknown(single: Single) -> Iterator[Row]:
-    """A file that holds no whole model: an autoencoder, or names and numbers."""
+def _other(single: Single) -> Iterator[Row]:
+    """A file without a UNet: an autoencoder, or names and numbers."""
     try:
         component = read_autoencoder(single.path)
     except UserError:
-        yield "family", "none that is known"
-        yield "tensors", _told(single.tensors)
-        starts = Counter(name.split(".")[0] for name in single.tensors)
-        for start, count in starts.most_common(12):
-            first = next(n for n in single.tensors if n.split(".")[0] == start)
-            shape = tuple(single.tensors[first].shape)
-            yield f"{start}", f"{count} tensor{'s' * (count > 1)}, such as {first} {shape}"
-        yield from _hashes(single.path)
+        yield from _unknown(single, "neither a whole model nor an autoencoder")
     else:
-        yield from _autoencoder(single.path, replace(component, path=single.path))
+        yield from _autoencoder(single.path, component)
+
+
+def _unknown(single: Single, why: str) -> Iterator[Row]:
+    yield "family", f"none that is known: {why}"
+    yield "tensors", _told(single.tensors)
+    starts = Counter(name.split(".")[0] for name in single.tensors)
+    for start, count in starts.most_common(12):
+        first = next(n for n in single.tensors if n.split(".")[0] == start)
+        shape = tuple(single.tensors[first].shape)
+        yield f"{start}", f"{count} tensor{'s' * (count > 1)}, such as {first} {shape}"
+    yield from _hashes(single.path)
 
 
 def _told(tensors: Mapping[str, Tensor]) -> str:

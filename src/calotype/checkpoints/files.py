@@ -30,7 +30,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     except SafetensorError as error:
-        raise NotWhole(f"{path}: not whole: {_what_is_wrong(path) or error}") from None
+        raise NotWhole(f"{path}: not whole: {_what_is_wrong(path) or str(error)[:200]}") from None
 
 
 def _what_is_wrong(path: Path) -> str:
@@ -43,8 +43,8 @@ def _what_is_wrong(path: Path) -> str:
         return "expected a safetensors file, found no JSON header"
     try:
         entries = json.loads(header)
-        ends = [e["data_offsets"][1] for name, e in entries.items() if name != "__metadata__"]
-    except (ValueError, TypeError, KeyError, AttributeError):
+        ends = [int(e["data_offsets"][1]) for n, e in entries.items() if n != "__metadata__"]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         ends = []
     expected = 8 + length + max(ends, default=0)
     if expected == found:
@@ -65,8 +65,8 @@ def write_safetensors(
             # Other programs ask the metadata which framework's layout the tensors have.
             save_file(at_rest, temporary, {"format": "pt", **(metadata or {})})
             temporary.chmod(mode)  # the library leaves it to the owner alone
-        except SafetensorError as error:
-            raise UserError(f"{path}: cannot be written: {error}") from None
+        except (SafetensorError, RuntimeError) as error:  # the latter: tensors that share memory
+            raise UserError(f"{path}: cannot be written: {str(error)[:200]}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON: {error}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected a JSON object, found {type(values).__name__}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from calotype.checkpoints.aliases import Alias
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     Component,
@@ -42,13 +43,11 @@ def read_autoencoder(path: Path, own: Component | None = None) -> Component:
 
 def _alone(single: Single, own: Component | None) -> Component:
     """The autoencoder in a file of its own, with or without the prefix of a whole model's."""
-    prefixed = under_present_names(single.tensors, compvis.ALIASES, single.path)
     start = compvis.AUTOENCODER
-    tensors = {
-        name: tensor
-        for name, tensor in ((n.removeprefix(start), t) for n, t in prefixed.items())
-        if compvis.why_dropped(start + name) is None
-    }
+    prefixed = under_present_names(single.tensors, compvis.ALIASES, single.path)
+    bare = under_present_names(prefixed, (Alias(rf"{start}(.*)", r"\1"),), single.path)
+    dropped = {name: why for name in bare if (why := compvis.why_dropped(start + name))}
+    tensors = {name: tensor for name, tensor in bare.items() if name not in dropped}
     config = own.config if own else _config(tensors, single.path)
     ours = shapes(AUTOENCODER_KL, config)
     kept: Mapping[str, Tensor] = {}
@@ -63,7 +62,7 @@ def _alone(single: Single, own: Component | None) -> Component:
         places = autoencoder.places(config, [*ours])
         require_fit(tensors, shapes_there(places, ours), what)
         found = gather(places, tensors)
-    return Component(AUTOENCODER_KL, config, {**kept, **found}, single.path)
+    return Component(AUTOENCODER_KL, config, {**kept, **found}, single.path, dropped)
 
 
 def _config(tensors: Mapping[str, Tensor], path: Path) -> Any:

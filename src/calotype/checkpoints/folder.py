@@ -18,16 +18,23 @@ from calotype.conditioning import CLIPTextConfig, Tokenizer
 from calotype.conditioning.clip_vocabulary import clip_vocabulary
 from calotype.diffusion import SchedulerConfig
 from calotype.errors import UserError
-from calotype.presets.families import FAMILIES
+from calotype.presets.families import FAMILIES, family_of
 
-# Entries of model_index.json that do not change a picture: a filter of finished pictures with its
-# preprocessing, and an encoder that only image-prompt adapters use.
-INACTIVE = ("safety_checker", "feature_extractor", "requires_safety_checker", "image_encoder")
+# Entries of model_index.json that are no part of what we run, with the reason.
+INACTIVE = {
+    "safety_checker": "a filter of finished pictures, not run",
+    "requires_safety_checker": "a filter of finished pictures, not run",
+    "feature_extractor": "what prepares pictures for other networks, not run",
+    "image_encoder": "only image-prompt adapters use it",
+    "depth_estimator": "MiDaS, which estimates depths; give a depth map",
+    "low_res_scheduler": "the schedule of the small picture's noise",
+    "max_noise_level": "the schedule of the small picture's noise",
+}
 
 
 def folder_parts(folder: Path) -> Parts:
     """The parts of the model in a folder; UserError for what is missing or not supported."""
-    _require_supported(folder)
+    dropped = _require_supported(folder)
     text = read_component(CLIP_TEXT, folder / CLIP_TEXT.folder)
     unet = read_component(UNET, folder / UNET.folder)
     scheduler = _scheduler(folder / "scheduler" / "scheduler_config.json")
@@ -38,13 +45,17 @@ def folder_parts(folder: Path) -> Parts:
         tokenizer=_tokenizer(folder, text.config),
         scheduler=scheduler,
         name=folder.resolve().name,
-        family=next((f.name for f in FAMILIES if f.unet == unet.config), "of its own form"),
+        family=family_of(unet.config),
         rule="scheduler_config.json",
+        dropped=dropped,
     )
 
 
-def _require_supported(folder: Path) -> None:
-    """UserError unless the folder's index names the components that we have, and no others."""
+def _require_supported(folder: Path) -> dict[str, str]:
+    """What the folder's index names beside the components that we have, with why that is left out.
+
+    UserError if it names others, or lacks one.
+    """
     path = folder / "model_index.json"
     if not path.exists():
         raise UserError(f"{folder}: not a model's folder: it holds no model_index.json")
@@ -60,6 +71,8 @@ def _require_supported(folder: Path) -> None:
         known = name in wanted or name in INACTIVE or name == "scheduler" or name.startswith("_")
         if not known and value not in (None, [None, None]):
             raise UserError(f"{path}: {name} = {value} is not supported")
+    unused = (None, [None, None], False)
+    return {name: why for name, why in INACTIVE.items() if index.get(name) not in unused}
 
 
 def _tokenizer(folder: Path, text: CLIPTextConfig) -> Tokenizer:

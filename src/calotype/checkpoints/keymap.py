@@ -13,13 +13,13 @@ from torch import Tensor
 class Place:
     """Where a layout keeps one of our tensors.
 
-    part, parts: which of so many equal parts, along the first axis, of the tensor of that name.
+    chunk, chunks: which of so many equal ones, along the first axis, of the tensor of that name.
     as_convolution: kept as a 1x1 convolution (out, in, 1, 1), where ours is a matrix (out, in).
     """
 
     name: str
-    part: int = 0
-    parts: int = 1
+    chunk: int = 0
+    chunks: int = 1
     as_convolution: bool = False
 
 
@@ -32,7 +32,7 @@ def renamed(
 ) -> dict[str, str]:
     """Our names -> theirs, by the longest of our module paths that a name begins with.
 
-    modules: our module paths -> theirs; an empty path stands for all others. leaves: what follows
+    modules: our module paths -> theirs. leaves: what follows
     the path, up to weight or bias -> theirs; what is not there has the same name.
     """
     found: dict[str, str] = {}
@@ -43,8 +43,8 @@ def renamed(
             path = path.rpartition(".")[0]
         rest = name.removeprefix(path).removeprefix(".")
         leaf, _, kind = rest.rpartition(".")
-        parts = (modules[path], leaves.get(leaf, leaf), kind)
-        found[name] = ".".join(part for part in parts if part)
+        steps = (modules[path], leaves.get(leaf, leaf), kind)
+        found[name] = ".".join(step for step in steps if step)
     return found
 
 
@@ -53,22 +53,22 @@ def gather(places: Places, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for name, place in places.items():
         tensor = theirs[place.name]
-        if place.parts > 1:
-            rows = len(tensor) // place.parts
-            tensor = tensor.narrow(0, place.part * rows, rows)
+        if place.chunks > 1:
+            rows = len(tensor) // place.chunks
+            tensor = tensor.narrow(0, place.chunk * rows, rows)
         found[name] = tensor.flatten(1) if place.as_convolution else tensor
     return found
 
 
 def scatter(places: Places, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Another layout's tensors out of ours: the inverse of ``gather``."""
-    parts: dict[str, dict[int, Tensor]] = {}
+    chunks: dict[str, dict[int, Tensor]] = {}
     for name, place in places.items():
         tensor = ours[name][:, :, None, None] if place.as_convolution else ours[name]
-        parts.setdefault(place.name, {})[place.part] = tensor
+        chunks.setdefault(place.name, {})[place.chunk] = tensor
     return {
         name: found[0] if len(found) == 1 else torch.cat([found[k] for k in sorted(found)])
-        for name, found in parts.items()
+        for name, found in chunks.items()
     }
 
 

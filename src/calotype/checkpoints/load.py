@@ -13,6 +13,7 @@ from calotype.autoencoder import Autoencoder
 from calotype.checkpoints.component import build
 from calotype.checkpoints.first_stage import read_autoencoder
 from calotype.checkpoints.folder import folder_parts
+from calotype.checkpoints.hub import fetch, is_id
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.prediction import tried_prediction
 from calotype.checkpoints.single import open_single, single_parts
@@ -51,12 +52,13 @@ def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = Fal
     path = find(model)
     if path.is_dir():
         if ema:
-            raise UserError(f"--ema: {path} is a folder; only training checkpoints hold averages")
+            raise UserError(f"ema: {path} is a folder; only training checkpoints hold averages")
         parts = folder_parts(path)
     else:
         parts = single_parts(open_single(path), ema)
     if vae is not None:
-        parts = replace(parts, autoencoder=read_autoencoder(find(vae), parts.autoencoder))
+        other = read_autoencoder(find(vae), parts.autoencoder)
+        parts = replace(parts, autoencoder=other, dropped={**parts.dropped, **other.dropped})
     _require_match(parts, path)
     return replace(parts, name=str(model)) if str(model) in MODELS else parts
 
@@ -91,7 +93,10 @@ def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:
             return parts
         prediction, rule = tried_prediction(cast(UNet, build(parts.unet)))
     scheduler = replace(parts.scheduler, prediction_type=prediction)
-    return replace(parts, scheduler=scheduler, rule=rule, probe=False)
+    unet = parts.unet
+    if prediction == "v_prediction" and parts.unet_of_v:
+        unet = replace(unet, config=parts.unet_of_v)
+    return replace(parts, unet=unet, scheduler=scheduler, rule=rule, probe=False)
 
 
 def load_autoencoder(
@@ -102,17 +107,19 @@ def load_autoencoder(
 
 
 def find(model: str | Path) -> Path:
-    """The folder or file of a model; raises UserError if there is none."""
+    """The folder or file of a model's name, path or hub id; raises UserError if there is none."""
     if str(model) in MODELS:
         return MODELS[str(model)]
     path = Path(model)
     with suppress(OSError):  # a name too long to be one
         if path.exists():
             return path
+    if is_id(str(model)):
+        return fetch(str(model))
     known = ", ".join(f'"{name}"' for name in MODELS)
     raise UserError(
-        f'model "{model}": not a folder or file here and not a known name ({known}); models on a '
-        f"hub are not fetched: download the folder and give its path{nearest(str(model), MODELS)}"
+        f'model "{model}": not a folder or file here, not a known name ({known}) and no hub id '
+        f"(owner/name){nearest(str(model), MODELS)}"
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from calotype.checkpoints.component import Component
 from calotype.conditioning import Tokenizer
 from calotype.diffusion import SchedulerConfig
+from calotype.unet import UNetConfig
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Parts:
 
     family: what it is, in words. rule: how the prediction type was found.
     probe: the rule is to be a trial of the UNet: see ``prediction``.
-    dropped: tensors of the file that no part of the model is, with the reason.
+    unet_of_v: the UNet's config if it turns out to predict v; None: the one it has.
+    dropped: what is there and no part of the model, with the reason.
     """
 
     unet: Component
@@ -28,4 +30,14 @@ class Parts:
     family: str
     rule: str
     probe: bool = False
+    unet_of_v: UNetConfig | None = None
     dropped: Mapping[str, str] = field(default_factory=dict)
+
+
+def left_out(parts: Parts) -> Iterator[tuple[str, str]]:
+    """(reason, what was left out for it) of a model's parts: one name, or how many."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in parts.dropped.items():
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        yield why, names[0] if len(names) == 1 else f"{len(names)}, such as {names[0]}"

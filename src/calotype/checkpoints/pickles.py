@@ -1,8 +1,9 @@
-"""Pickled checkpoints, read as data: nothing that they name is ever run."""
+"""Pickled checkpoints, read as data: tensors alone are made of what they name."""
 
 from __future__ import annotations
 
 import pickletools
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,10 +34,14 @@ _TENSORS = (
     "torch._utils._rebuild_tensor",
     "torch._utils._rebuild_tensor_v2",
     "torch._utils._rebuild_parameter",
-    "torch.nn.modules.container.ParameterDict",
+    "builtins.set",
+    "__builtin__.set",
+    "_codecs.encode",  # how bytes are spelled
 )
+_TYPES = r"torch\.(\w+Storage|(b?float|u?int|complex)\d+|bool)"
 _LEFT = (
-    "_codecs.encode",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.ndarray",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
     "numpy.dtype",
@@ -63,12 +68,13 @@ def read_pickle(path: Path) -> Any:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnpicklingError as error:
-        raise UserError(f"{path}: refused: {_first_line(error)}") from None
+        if "Unsupported operand" in str(error):
+            raise NotWhole(f"{path}: not whole: {_reason(error)}") from None
+        raise UserError(f"{path}: refused: {_reason(error)}") from None
     except (
         RuntimeError,
         ValueError,
-        KeyError,
-        IndexError,
+        LookupError,
         EOFError,
         TypeError,
         AttributeError,
@@ -79,7 +85,7 @@ def read_pickle(path: Path) -> Any:
     ) as error:
         if isinstance(error, UserError):
             raise
-        raise NotWhole(f"{path}: not whole: {_first_line(error)}") from None
+        raise NotWhole(f"{path}: not whole: {_reason(error)}") from None
 
 
 def _named_in_zip(file: BinaryIO, path: Path) -> Iterator[str]:
@@ -117,13 +123,14 @@ def _globals(file: Any) -> Iterator[str]:
 
 
 def _require_harmless(name: str, path: Path) -> None:
-    storage = name.startswith("torch.") and name.endswith("Storage")
-    if not (storage or name in _TENSORS or name in _LEFT):
+    if not (re.fullmatch(_TYPES, name) or name in _TENSORS or name in _LEFT):
         raise UserError(
             f"{path}: refused: it names {name}, which tensors don't need and which could run code; "
             "ask for a .safetensors file"
         )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+def _reason(error: Exception) -> str:
+    """The line of an error that says why; torch puts advice before it that must not be followed."""
+    told = str(error).strip().split("WeightsUnpickler error:")[-1].strip()
+    return told.partition("\n")[0][:200] or type(error).__name__

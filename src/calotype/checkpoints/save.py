@@ -23,6 +23,14 @@ from calotype.presets import sd2
 # The first version of diffusers whose pipeline opens what is written here, tokenizer included.
 _DIFFUSERS = "0.35.0"
 
+PIPELINES = {
+    4: "StableDiffusionPipeline",
+    5: "StableDiffusionDepth2ImgPipeline",
+    7: "StableDiffusionUpscalePipeline",
+    9: "StableDiffusionInpaintPipeline",
+}
+"""What diffusers calls the use of a UNet with so many input channels."""
+
 
 def save(model: LatentDiffusion, folder: str | Path, dtype: torch.dtype | None = None) -> None:
     """Write a model's folder, as ``load`` and diffusers' StableDiffusionPipeline read it.
@@ -58,7 +66,8 @@ def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -
         parts.tokenizer.save(temporary / "tokenizer")
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / "scheduler_config.json", scheduler)
-        write_json(temporary / "model_index.json", _index(scheduler["_class_name"]))
+        index = _index(parts.unet.config.in_channels, scheduler["_class_name"])
+        write_json(temporary / "model_index.json", index)
 
 
 def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> None:
@@ -88,15 +97,16 @@ def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> 
 
 def _words(tokenizer: Tokenizer) -> str | dict[str, str]:
     """What a header says of the words: CLIP's are known by what fills short texts."""
-    vocabulary = tokenizer.vocabulary
+    vocabulary, clip = tokenizer.vocabulary, clip_vocabulary()
     pad = vocabulary.special["pad_token"]
-    return pad if vocabulary == clip_vocabulary(pad) else vocabulary.to_files()
+    same = vocabulary.ids == clip.ids and vocabulary == clip_vocabulary(pad)
+    return pad if same else vocabulary.to_files()
 
 
-def _index(scheduler: str) -> dict[str, Any]:
-    """The model_index.json of a text-to-image model without a filter of finished pictures."""
+def _index(channels: int, scheduler: str) -> dict[str, Any]:
+    """The model_index.json of a model without a filter of finished pictures."""
     return {
-        "_class_name": "StableDiffusionPipeline",
+        "_class_name": PIPELINES.get(channels, PIPELINES[4]),
         "_diffusers_version": _DIFFUSERS,
         **{kind.folder: list(kind.published) for kind in KINDS},
         "tokenizer": ["transformers", "CLIPTokenizer"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     CLIP_TEXT,
+    KINDS,
     UNET,
     Component,
     Kind,
+    config_of,
     require_fit,
     shapes,
     under_present_names,
@@ -72,12 +75,12 @@ def open_single(path: Path) -> Single:
 def _configs(header: str, path: Path) -> dict[str, Any]:
     try:
         configs = json.loads(header)
-        wanted = {UNET.folder, AUTOENCODER_KL.folder, CLIP_TEXT.folder, "scheduler", "tokenizer"}
-        if isinstance(configs, dict) and wanted <= configs.keys():
-            return configs
-    except ValueError:
-        pass
-    raise UserError(f"{path}: its header should hold the model's configs as JSON, and does not")
+    except (ValueError, RecursionError):
+        configs = None
+    wanted = {UNET.folder, AUTOENCODER_KL.folder, CLIP_TEXT.folder, "scheduler", "tokenizer"}
+    if not isinstance(configs, dict) or not wanted <= configs.keys():
+        raise UserError(f"{path}: its header should hold the model's configs as JSON, and does not")
+    return configs
 
 
 def single_parts(single: Single, ema: bool = False) -> Parts:
@@ -87,8 +90,8 @@ def single_parts(single: Single, ema: bool = False) -> Parts:
     the tensor, where the file is of no known family, lacks anything or holds anything unknown.
     """
     tensors = under_present_names(single.tensors, compvis.ALIASES, single.path)
-    if ema and not any(name.startswith(compvis.AVERAGE) for name in tensors):
-        raise UserError(f"{single.path}: --ema: it holds no running average of the weights")
+    if ema and not any(name.startswith(compvis.AVERAGED_UNET) for name in tensors):
+        raise UserError(f"{single.path}: ema: it holds no running average of the weights")
     family = _ours(single) if single.configs else _recognised(tensors, single.path)
     layout = _layout(family, tensors, ema)
     places: dict[str, Places] = {}
@@ -115,6 +118,7 @@ def single_parts(single: Single, ema: bool = False) -> Parts:
         family=family.name,
         rule=rule,
         probe=probe,
+        unet_of_v=family.unet_of_v,
         dropped=dropped,
     )
 
@@ -147,10 +151,10 @@ def _recognised(tensors: Mapping[str, Tensor], path: Path) -> Family:
     """The family whose UNet has the file's inputs and reads its text encoder's width."""
     first = tensors.get(f"{compvis.UNET}input_blocks.0.0.weight")
     words = next((t for n, t in tensors.items() if n.endswith("attn2.to_k.weight")), None)
-    if first is None or words is None:
+    if first is None or words is None or first.ndim != 4 or words.ndim != 2:
         raise UserError(
             f"{path}: holds no Stable Diffusion: expected {compvis.UNET}input_blocks.0.0"
-            f".weight and others, found {min(tensors)}{' and others' * (len(tensors) > 1)}"
+            f".weight and others, found {min(tensors, default='nothing')}"
         )
     for family in FAMILIES:
         unet = family.unet
@@ -166,41 +170,54 @@ def _recognised(tensors: Mapping[str, Tensor], path: Path) -> Family:
 def _ours(single: Single) -> Family:
     """What the header of one of our files says, as a family of its own."""
     assert single.configs is not None
+    where = f"{single.path}, in its header"
+    kept = {kind.folder: config_of(kind, single.configs[kind.folder], where) for kind in KINDS}
+    scheduler = single.configs["scheduler"]
     try:
-        return Family(
-            name="written by Calotype",
-            unet=UNET.config.from_json(single.configs[UNET.folder]),
-            autoencoder=AUTOENCODER_KL.config.from_json(single.configs[AUTOENCODER_KL.folder]),
-            text=CLIP_TEXT.config.from_json(single.configs[CLIP_TEXT.folder]),
-            scheduler=SchedulerConfig.from_json(single.configs["scheduler"]),
-            pad_token="",
-        )
-    except (UserError, AttributeError, TypeError) as error:
-        raise UserError(f"{single.path}: in its header: {error}") from None
+        if not isinstance(scheduler, dict):
+            raise UserError(f"scheduler: expected a JSON object, found {scheduler!r:.50}")
+        schedule = SchedulerConfig.from_json(scheduler)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    return Family(
+        name="written by Calotype",
+        unet=kept[UNET.folder],
+        autoencoder=kept[AUTOENCODER_KL.folder],
+        text=kept[CLIP_TEXT.folder],
+        scheduler=schedule,
+        pad_token="",
+    )
 
 
 def _with_scale(config: AutoencoderConfig, tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
     """The config with the scale of the latents that the file holds, if its training measured it."""
     scale = tensors.get("scale_factor")
-    return config if scale is None else replace(config, scaling_factor=float(scale))
+    if scale is None:
+        return config
+    if scale.numel() != 1 or not 0 < scale.item() < math.inf:
+        raise UserError(f"scale_factor = {scale.tolist()}: must be one positive number")
+    return replace(config, scaling_factor=float(scale))
 
 
 def _tokenizer(single: Single, family: Family) -> Tokenizer:
     """CLIP's, or that of our header where it has one of its own."""
-    kept = (single.configs or {}).get("tokenizer")
-    if isinstance(kept, dict):
-        try:
-            return Tokenizer(Vocabulary.from_files(kept))
-        except UserError as error:
-            raise UserError(f"{single.path}: in its header: tokenizer: {error}") from None
-    return Tokenizer(clip_vocabulary(kept or family.pad_token))
+    kept = single.configs["tokenizer"] if single.configs else family.pad_token
+    where = f"{single.path}, in its header: tokenizer"
+    try:
+        if isinstance(kept, str):
+            return Tokenizer(clip_vocabulary(kept))
+        if not isinstance(kept, dict) or not all(isinstance(text, str) for text in kept.values()):
+            raise UserError(f"expected the texts of its files, found {kept!r:.50}")
+        return Tokenizer(Vocabulary.from_files(kept))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 def _prediction(single: Single, family: Family) -> tuple[Prediction, str, bool]:
     """What the UNet predicts, by which rule, and whether a trial should tell."""
     if single.configs:
         return family.scheduler.prediction_type, "the header", False
-    if not family.either:
+    if family.unet_of_v is None:
         return family.scheduler.prediction_type, "its family", False
     if single.steps == EPSILON_STEPS:
         return "epsilon", f"global_step = {EPSILON_STEPS}", False

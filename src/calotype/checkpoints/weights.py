@@ -15,17 +15,19 @@ PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 
 
 def find_weights(folder: Path, file: str) -> Path:
-    """The weights of a folder whose file is usually called ``file``, or the index of its parts.
+    """The weights of a folder whose file is usually called ``file``, or the index of several.
 
-    Full precision comes before half, safetensors before pickles. UserError if there is none.
+    Safetensors come before pickles, and among each full precision before half. UserError if there
+    is none.
     """
-    for name in _names(file):
+    for name in weight_names(file):
         if (folder / name).exists():
             return folder / name
     raise UserError(f"{folder / file}: no such file")
 
 
-def _names(file: str) -> Iterator[str]:
+def weight_names(file: str) -> Iterator[str]:
+    """The names under which a network's weights may lie, the best first."""
     stem = file.removesuffix(".safetensors")
     # transformers calls its own pickles otherwise.
     pickled = "pytorch_model" if stem == "model" else stem
@@ -38,12 +40,12 @@ def _names(file: str) -> Iterator[str]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, or of the parts that an index names, memory-mapped.
+    """The tensors of a file, or of the files that an index names, memory-mapped.
 
     Raises UserError if a file is missing, broken, unsafe or not what the index says.
     """
     if path.suffix == ".json":
-        return _read_parts(path)
+        return _read_sharded(path)
     if path.suffix in PICKLES:
         return tensors_in(read_pickle(path), path)
     return read_safetensors(path)
@@ -62,20 +64,34 @@ def tensors_in(found: object, path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_parts(index: Path) -> dict[str, Tensor]:
-    """The tensors that an index spreads over files beside it, each where it says."""
-    places = read_json(index).get("weight_map")
+def weight_files(path: Path) -> list[Path]:
+    """The files that hold the tensors: the one, or those that an index names."""
+    if path.suffix != ".json":
+        return [path]
+    return [path.with_name(name) for name in sorted(set(_index(path).values()))]
+
+
+def _index(path: Path) -> dict[str, str]:
+    """Which file beside an index holds each tensor; UserError if one is not beside it."""
+    places = read_json(path).get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise UserError(f'{index}: expected a "weight_map" of tensors and files')
+        raise UserError(f'{path}: expected a "weight_map" of tensors and files')
+    for file in set(map(str, places.values())):
+        if Path(file).name != file or Path(file).suffix not in PICKLES | {".safetensors"}:
+            raise UserError(f'{path}: "{file}" is no file beside it')
+    return {str(name): str(file) for name, file in places.items()}
+
+
+def _read_sharded(index: Path) -> dict[str, Tensor]:
+    """The tensors that an index spreads over files beside it, each where it says."""
+    places = _index(index)
     found: dict[str, Tensor] = {}
-    for part in sorted({str(name) for name in places.values()}):
-        if Path(part).name != part or Path(part).suffix not in PICKLES | {".safetensors"}:
-            raise UserError(f'{index}: "{part}" is no file beside it')
-        tensors = read_weights(index.with_name(part))
-        wanted = {name for name, place in places.items() if place == part}
+    for file in weight_files(index):
+        tensors = read_weights(file)
+        wanted = {name for name, place in places.items() if place == file.name}
         if wanted != tensors.keys():
             name = min(wanted ^ tensors.keys())
             where = "is not in it" if name in wanted else "is in it, but not in the index"
-            raise UserError(f'{index.with_name(part)}: does not fit {index.name}: "{name}" {where}')
+            raise UserError(f'{file}: does not fit {index.name}: "{name}" {where}')
         found |= tensors
     return found

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Literal
 
 from calotype.cli.options import DtypeName
 from calotype.errors import UserError
-
-Short = Literal["fp32", "fp16", "bf16"]
-TYPES: dict[Short, DtypeName] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 
 def convert(
@@ -20,7 +16,7 @@ def convert(
     /,
     *,
     layout: Literal["diffusers", "compvis"] | None = None,
-    dtype: Short | None = None,
+    dtype: DtypeName | None = None,
     vae: str | None = None,
     ema: bool = False,
     prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
@@ -47,18 +43,21 @@ def convert(
         What the UNet predicts, where the file is wrong or says nothing.
     """
     single = out.suffix == ".safetensors"
+    if out.suffix in (".ckpt", ".pt", ".pth", ".bin"):
+        raise UserError(f"{out}: pickles are read, not written; name a file .safetensors")
     if layout is not None and single != (layout == "compvis"):
         wanted = "a file .safetensors" if layout == "compvis" else "a folder"
         raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
-    if single and out.exists():
-        raise UserError(f"{out}: is already there; name a new file")
+    if out.exists():
+        raise UserError(f"{out}: is already there; name a new {'file' if single else 'folder'}")
     from calotype.checkpoints.load import decided, read_parts
+    from calotype.checkpoints.parts import left_out
     from calotype.checkpoints.save import write_folder, write_single
     from calotype.cli.device import dtype_named
 
     parts = decided(read_parts(model, vae, ema), prediction)
     write = write_single if single else write_folder
-    write(parts, out, dtype_named(None if dtype is None else TYPES[dtype]))
-    for why, count in Counter(parts.dropped.values()).items():
-        print(f"left out: {count} tensor{'s' * (count > 1)}: {why}", file=sys.stderr)
+    write(parts, out, dtype_named(dtype))
+    for why, names in left_out(parts):
+        print(f"left out: {names}: {why}", file=sys.stderr)
     print(out)

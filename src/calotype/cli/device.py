@@ -7,6 +7,12 @@ import torch
 from calotype.cli.options import DtypeName
 from calotype.errors import UserError, nearest
 
+TYPES: dict[DtypeName, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
 
 def device_named(name: str) -> torch.device:
     """The device called ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, ...
@@ -31,4 +37,4 @@ def _available() -> list[str]:
 
 def dtype_named(name: DtypeName | None) -> torch.dtype | None:
     """The floating type of that name; None leaves the choice to the loader."""
-    return None if name is None else getattr(torch, name)
+    return None if name is None else TYPES[name]

@@ -15,7 +15,7 @@ from calotype.errors import UserError
 from calotype.settings import explain_error
 from calotype.settings.schema import allowed, alternatives, fields, is_leaf
 
-DtypeName = Literal["float32", "bfloat16", "float16"]
+DtypeName = Literal["fp32", "bf16", "fp16"]
 M = TypeVar("M", bound=BaseModel)
 Command = Callable[..., Any]
 

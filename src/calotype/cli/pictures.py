@@ -56,7 +56,7 @@ def _run(
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
             raise
         raise UserError(
-            "out of memory: take a smaller --batch-size, --width or --height, or --dtype float16"
+            "out of memory: take a smaller --batch-size, --width or --height, or --dtype fp16"
         ) from None
     finally:
         for path in paths:

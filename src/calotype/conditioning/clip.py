@@ -20,6 +20,7 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
+MOST_LAYERS = 128
 ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": F.gelu}
 
 # Fields of the published config.json with the values at which they ask for nothing; None: notes of
@@ -75,7 +76,11 @@ class CLIPTextConfig:
                 f'hidden_act = "{self.hidden_act}" is not supported, '
                 f"only {' or '.join(ACTIVATIONS)}"
             )
-        if self.hidden_size % self.num_attention_heads:
+        if not 1 <= self.num_hidden_layers <= MOST_LAYERS:
+            raise UserError(
+                f"num_hidden_layers = {self.num_hidden_layers}: must be from 1 to {MOST_LAYERS}"
+            )
+        if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
             raise UserError(
                 f"hidden_size = {self.hidden_size} must be a multiple of "
                 f"num_attention_heads = {self.num_attention_heads}"

@@ -83,5 +83,5 @@ def images(model: LatentDiffusion, latents: Tensor) -> list[Image.Image]:
     """The pictures of clean latents (B, C, h, w)."""
     pictures = model.decode(latents)
     if not pictures.isfinite().all():
-        raise UserError(f"the numbers overflowed in {model.dtype}; take float32 (--dtype float32)")
+        raise UserError(f"the numbers overflowed in {model.dtype}; take float32 (--dtype fp32)")
     return to_images(pictures)

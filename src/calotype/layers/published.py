@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from calotype.errors import UserError, nearest
+
+LARGEST, LONGEST = 2**20, 64  # number and list
 
 
 def read_fields(
@@ -19,10 +22,13 @@ def read_fields(
     for a field unknown to both, and for one whose value asks for more than is supported.
     """
     ours = {field.name for field in fields(config)}
+    kinds = get_type_hints(config)
     found = {}
     for name, value in values.items():
         value = _hashable(value)
         if name in ours:
+            if not _fits(value, kinds[name]):
+                raise UserError(f"{config.__name__}: {name} = {value!r:.60} is not of its kind")
             found[name] = value
         elif name in inactive:
             _require(config, name, value, inactive[name])
@@ -32,6 +38,24 @@ def read_fields(
                 + nearest(name, sorted(ours | inactive.keys()))
             )
     return found
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of JSON is of a field's type; numbers within what any network has."""
+    inside = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return any(_fits(value, each) for each in inside)
+    if get_origin(kind) is Literal:
+        return True  # the record itself says what is allowed
+    if get_origin(kind) is tuple:
+        each = inside[:1] * len(value) if inside[-1] is ... and isinstance(value, tuple) else inside
+        fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= LONGEST
+        return fits and all(map(_fits, value, each))
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return isinstance(value, NoneType if kind is None else kind)
 
 
 def _hashable(value: Any) -> Any:

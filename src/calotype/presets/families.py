@@ -15,9 +15,9 @@ from calotype.unet import UNetConfig
 class Family:
     """Published models of one form.
 
-    scheduler: with the prediction of most of them; ``either``: some learned to predict v instead,
-        at 768x768 pixels and with attention scores that overflow in float16.
+    scheduler: with the prediction of most of them.
     pad_token: what short prompts are filled with.
+    unet_of_v: the UNet's config in those that predict v instead; None where none does.
     """
 
     name: str
@@ -26,10 +26,11 @@ class Family:
     text: CLIPTextConfig
     scheduler: SchedulerConfig
     pad_token: str
-    either: bool = False
+    unet_of_v: UNetConfig | None = None
 
 
-_SD1 = SchedulerConfig(class_name="PNDMScheduler")
+# Without the switch, diffusers begins with steps of Runge and Kutta's.
+_SD1 = SchedulerConfig(class_name="PNDMScheduler", extra={"skip_prk_steps": True})
 _SD2 = SchedulerConfig(class_name="DDIMScheduler")
 _UPSCALER = replace(_SD2, beta_start=0.0001, beta_end=0.02, prediction_type="v_prediction")
 _END, _BANG = "<|endoftext|>", "!"
@@ -45,7 +46,13 @@ FAMILIES = (
         _END,
     ),
     Family(
-        "Stable Diffusion 2", sd2.BASE_UNET, sd2.AUTOENCODER, sd2.TEXT, _SD2, _BANG, either=True
+        "Stable Diffusion 2",
+        sd2.BASE_UNET,
+        sd2.AUTOENCODER,
+        sd2.TEXT,
+        _SD2,
+        _BANG,
+        unet_of_v=sd2.UNET,
     ),
     Family(
         "Stable Diffusion 2 inpainting",
@@ -65,3 +72,13 @@ FAMILIES = (
         _BANG,
     ),
 )
+
+
+def family_of(unet: UNetConfig) -> str:
+    """The name of the family of a UNet; its training size and upcasts are no part of that."""
+
+    def bare(config: UNetConfig) -> UNetConfig:
+        return replace(config, sample_size=None, upcast_attention=False)
+
+    names = (family.name for family in FAMILIES if bare(family.unet) == bare(unet))
+    return next(names, "of its own form")

@@ -15,6 +15,7 @@ DOWN_BLOCKS = ("CrossAttnDownBlock2D", "DownBlock2D")
 MIDDLE_BLOCKS = ("UNetMidBlock2DCrossAttn", None)
 UP_BLOCKS = ("CrossAttnUpBlock2D", "UpBlock2D")
 CLASS_EMBEDDINGS = (None, "timestep", "projection")
+MOST_LAYERS = 64
 TIME_SHIFTS = ("default", "scale_shift")
 
 # Fields of the published config.json with the values at which they ask for nothing.
@@ -146,6 +147,12 @@ class UNetConfig:
             if isinstance(value, tuple) and len(value) != levels:
                 raise UserError(
                     f"{name} = {value} has {len(value)} levels, block_out_channels has {levels}"
+                )
+
+        for name in ("layers_per_block", "transformer_layers_per_block"):
+            if not all(1 <= count <= MOST_LAYERS for count in self.per_level(getattr(self, name))):
+                raise UserError(
+                    f"{name} = {getattr(self, name)}: must be from 1 to {MOST_LAYERS} on each level"
                 )
 
     def per_level(self, value: T | tuple[T, ...]) -> tuple[T, ...]:

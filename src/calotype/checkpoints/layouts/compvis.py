@@ -19,6 +19,7 @@ AUTOENCODER = "first_stage_model."
 CLIP = "cond_stage_model.transformer."
 OPENCLIP = "cond_stage_model.model."
 AVERAGE = "model_ema."
+AVERAGED_UNET = f"{AVERAGE}diffusion_model"
 
 # What some merging programs have made of the names.
 ALIASES = (
@@ -30,6 +31,7 @@ ALIASES = (
 
 # The first that fits a name says why it is left out.
 DROPPED: Mapping[str, str] = {
+    r"model_ema\.(decay|num_updates)": "how the running average was made",
     r"model_ema\..*": "the running average of the weights; --ema takes it instead",
     r"(sqrt_|log_)?(one_minus_)?(recip_|recipm1_)?alphas_cumprod(_prev)?|betas": "the schedule",
     r"posterior_(variance|log_variance_clipped|mean_coef[12])": "the schedule",
@@ -39,7 +41,8 @@ DROPPED: Mapping[str, str] = {
     r"cond_stage_model\.transformer\.(text_model\.)?embeddings\.position_ids": "0, 1, 2, ...",
     r"cond_stage_model\.model\.transformer\.resblocks\.23\..*": "a layer that SD 2 doesn't use",
     r"cond_stage_model\.model\.(text_projection|logit_scale|attn_mask)": "CLIP's training",
-    r"cond_stage_model\.(logit_scale|text_projection(\.weight)?)": "CLIP's training",
+    r"cond_stage_model\.(transformer\.)?logit_scale": "CLIP's training",
+    r"cond_stage_model\.(transformer\.)?text_projection(\.weight)?": "CLIP's training",
     r"depth_model\..*": "MiDaS, which estimates depths; give a depth map",
     r"low_scale_model\..*": "the schedule of the small picture's noise",
 }

@@ -14,7 +14,7 @@ LAYER = {
     "mlp.fc2": "mlp.c_proj",
     "self_attn.out_proj": "attn.out_proj",
 }
-PARTS = ("q_proj", "k_proj", "v_proj")
+CHUNKS = ("q_proj", "k_proj", "v_proj")
 """Queries, keys and values are one matrix there, in this order."""
 
 
@@ -23,9 +23,9 @@ def places(config: CLIPTextConfig, names: Iterable[str]) -> Places:
     found: dict[str, Place] = {}
     for name, theirs in renamed(names, modules(config), LAYER).items():
         *_, layer, kind = name.split(".")
-        if layer in PARTS:
+        if layer in CHUNKS:
             fused = theirs.rsplit(".self_attn.", 1)[0] + f".attn.in_proj_{kind}"
-            found[name] = Place(fused, PARTS.index(layer), len(PARTS))
+            found[name] = Place(fused, CHUNKS.index(layer), len(CHUNKS))
         else:
             # The embedding of positions is a bare tensor there.
             found[name] = Place(

@@ -1,0 +1,80 @@
+"""A model's name on the hub -> its folder in the cache, fetched if it is not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from calotype.checkpoints.component import KINDS
+from calotype.checkpoints.weights import PICKLES, find_weights, weight_names
+from calotype.errors import UserError
+
+ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
+SUFFIXES = PICKLES | {".safetensors"}
+INDEX = "model_index.json"
+
+
+def is_id(model: str) -> bool:
+    """Whether a name can be one on the hub: owner/name, or owner/name@revision; no file's."""
+    written_for_a_path = Path(model).suffix in SUFFIXES or Path(model).parent.is_dir()
+    return ID.fullmatch(model) is not None and not written_for_a_path
+
+
+def fetch(model: str) -> Path:
+    """The folder of the model of that id.
+
+    What is in the cache is taken without asking the hub. Else the files of the networks are
+    fetched, one form of each; HF_HUB_OFFLINE, HF_HOME and HF_TOKEN mean what they always mean.
+    Raises UserError with what the hub answered.
+    """
+    repository, _, revision = model.partition("@")
+    return _cached(repository, revision or "main") or _fetched(model, repository, revision or None)
+
+
+def _cached(repository: str, revision: str) -> Path | None:
+    """The snapshot in the cache, if the weights of every network are in it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    index = try_to_load_from_cache(repository, INDEX, revision=revision)
+    if not isinstance(index, str):
+        return None
+    folder = Path(index).parent
+    with suppress(UserError):
+        for kind in KINDS:
+            find_weights(folder / kind.folder, kind.file)
+        return folder
+    return None
+
+
+def _fetched(model: str, repository: str, revision: str | None) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    try:
+        files = HfApi().list_repo_files(repository, revision=revision)
+        wanted = [*wanted_files(files)]
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
+    except Exception as error:  # the hub's own, and those of whichever library speaks HTTP for it
+        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f'model "{model}": not a folder or file here, not in the cache, and the hub answered: '
+            f"{told}"
+        ) from None
+
+
+def wanted_files(files: Sequence[str]) -> Iterator[str]:
+    """Of a repository's files, those that a model is read from: patterns for its download."""
+    yield INDEX
+    yield "scheduler/scheduler_config.json"
+    yield from (name for name in files if re.fullmatch(r"tokenizer/[^/]+\.(json|txt)", name))
+    for kind in KINDS:
+        yield f"{kind.folder}/config.json"
+        names = (f"{kind.folder}/{name}" for name in weight_names(kind.file))
+        weights = next((name for name in names if name in files), None)
+        if weights is None:
+            continue
+        yield weights
+        if ".index." in weights:
+            stem, form = weights.split(".index.")[0].rsplit(".", 1)
+            yield f"{stem}*-of-*.{form}"

@@ -1,0 +1,79 @@
+"""Forged safetensors files: one short error each, and no more memory than they are long."""
+
+import json
+import resource
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+
+from calotype.checkpoints.files import read_safetensors
+from calotype.errors import UserError
+
+ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+def forged(header: object, data: bytes = bytes(8), length: int | None = None) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+FORGED = {
+    "a header longer than the file": forged({"a": ONE}, length=2**40),
+    "a header longer than memory": forged({"a": ONE}, length=2**63 - 1),
+    "no header": forged(b""),
+    "a header that is no object": forged([ONE]),
+    "no JSON": forged(b"{" * 999),
+    "deep JSON": forged(b'{"a":' * 100_000),
+    "offsets beyond the end": forged({"a": ONE | {"data_offsets": [0, 2**60]}}),
+    "a shape beyond the data": forged({"a": ONE | {"shape": [2**40]}}),
+    "a shape that overflows": forged({"a": ONE | {"shape": [2**32, 2**32]}}),
+    "negative offsets": forged({"a": ONE | {"data_offsets": [-8, 0]}}),
+    "backward offsets": forged({"a": ONE | {"data_offsets": [8, 0]}}),
+    "a negative shape": forged({"a": ONE | {"shape": [-2]}}),
+    "overlapping tensors": forged({"a": ONE, "b": ONE}),
+    "a hole": forged({"a": ONE | {"data_offsets": [8, 16]}}, bytes(16)),
+    "bytes after the end": forged({"a": ONE}, bytes(99)),
+    "an unknown type": forged({"a": ONE | {"dtype": "F99"}}),
+    "truncated": forged({"a": ONE}, bytes(7)),
+    "a name twice": forged(
+        b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+        b'"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}',
+        bytes(16),
+    ),
+    "metadata that is no text": forged({"__metadata__": {"a": 1}, "a": ONE}),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_file_is_one_short_error(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "forged.safetensors"
+    path.write_bytes(FORGED[name])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError) as caught:
+        read_safetensors(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 300
+    # In KB: far less than any of the sizes that the headers claim.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**17
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(st.data())
+def test_a_damaged_file_is_one_short_error_or_tensors(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "damaged.safetensors"
+    raw = bytearray(save({"a": torch.ones(2, 3), "b.c": torch.zeros(4, dtype=torch.float16)}))
+    for _ in range(data.draw(st.integers(1, 8))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
+    told = ""
+    try:
+        read_safetensors(path)
+    except UserError as error:
+        told = str(error)
+    assert "\n" not in told
