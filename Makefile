@@ -7,7 +7,7 @@ DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
 
 export PROMPT
 
-.PHONY: setup demo check format test bench clean
+.PHONY: setup demo check format test bench parity-full clean
 
 setup: .venv/installed
 .venv/installed: pyproject.toml
@@ -35,6 +35,9 @@ format: .venv/dev-installed
 
 test: .venv/dev-installed  ## every test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+parity-full: .venv/dev-installed  ## docs/parity.md: models of full size, 12 GB of memory, 20 minutes
+	$(BIN)/python studies/parity.py
 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py

@@ -183,7 +183,7 @@ def test_a_pickle_of_a_training_program_is_its_tensors(parts, tmp_path: Path) ->
 
 
 def published(family, ema: bool) -> Single:
-    """A published file of a family, full size on "meta", with what is left in it beside the model."""
+    """A published file of a family, full size on "meta", with what training has left in it."""
     openclip = family.text.hidden_size == 1024
     layout = (
         (UNET, family.unet, compvis.unet_places),

@@ -1,0 +1,135 @@
+"""The numbers at full size: `calotype verify` on random models that the reference libraries wrote.
+
+    make parity-full      # or: python studies/parity.py --families sd15 --keep FOLDER
+
+Makes each family's model in diffusers with every parameter redrawn, writes its folder (some 4 GB),
+converts that to a single file, has diffusers' own single-file loader read it back, and verifies
+folder and file component by component. The tables are docs/parity.md.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import diffusers
+import torch
+import transformers
+
+from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.save import write_single
+from calotype.conditioning import Tokenizer
+from calotype.conditioning.clip_vocabulary import clip_vocabulary
+from calotype.evaluation.verify import verify
+from calotype.presets.families import FAMILIES, Family
+
+CHOSEN = {
+    "sd15": ("Stable Diffusion 1", None),
+    "sd15-inpainting": ("Stable Diffusion 1 inpainting", None),
+    "sd21-v": ("Stable Diffusion 2", "v_prediction"),
+}
+OUT = Path(__file__).parents[1] / "docs" / "parity.md"
+
+
+@torch.no_grad()
+def redrawn(network: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """Every parameter anew, norms and biases too, at sizes that keep activations near one."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            parameter.normal_(0, parameter[0].numel() ** -0.5, generator=generator)
+        else:
+            middle = 1.0 if name.endswith("weight") else 0.0
+            parameter.normal_(middle, 0.1, generator=generator)
+    return network.eval()
+
+
+def write_reference(family: Family, prediction: str | None, folder: Path) -> None:
+    """A random model of the family as diffusers writes it."""
+    unet = family.unet_of_v if prediction and family.unet_of_v else family.unet
+    scheduler = family.scheduler.to_json() | ({"prediction_type": prediction} if prediction else {})
+    text = transformers.CLIPTextConfig(**family.text.to_json())
+    with tempfile.TemporaryDirectory() as words:
+        Tokenizer(clip_vocabulary(family.pad_token)).save(Path(words))
+        tokenizer = transformers.CLIPTokenizer.from_pretrained(words)
+    parts = {
+        "unet": redrawn(diffusers.UNet2DConditionModel.from_config(unet.to_json()), 1),
+        "vae": redrawn(diffusers.AutoencoderKL.from_config(family.autoencoder.to_json()), 2),
+        "text_encoder": redrawn(transformers.CLIPTextModel(text), 3),
+        "tokenizer": tokenizer,
+        "scheduler": getattr(diffusers, scheduler["_class_name"]).from_config(scheduler),
+    }
+    none = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    kind = "StableDiffusionInpaintPipeline" if unet.in_channels == 9 else "StableDiffusionPipeline"
+    made = getattr(diffusers, kind)(**parts, **none, requires_safety_checker=False)
+    made.save_pretrained(folder)
+
+
+def same_in_diffusers(single: Path, folder: Path) -> bool:
+    """Whether diffusers' loader of single files finds the tensors of the folder in ours."""
+    pipes = diffusers.StableDiffusionPipeline
+    read = pipes.from_single_file(str(single), config=str(folder), local_files_only=True)
+    found = {name: getattr(read, name).state_dict() for name in ("unet", "vae", "text_encoder")}
+    parts = read_parts(folder)
+    for component in (parts.unet, parts.autoencoder, parts.text):
+        theirs = found[component.kind.folder]
+        bare = not any(name.startswith("text_model.") for name in theirs)
+        for name, tensor in component.tensors.items():
+            if not torch.equal(theirs[name.removeprefix("text_model.") if bare else name], tensor):
+                return False
+    return True
+
+
+def table(model: Path) -> Iterator[str]:
+    """The rows of one model's table."""
+    yield "| | largest error | relative | bound | PSNR |"
+    yield "|---|---|---|---|---|"
+    for found in verify(decided(read_parts(model))):
+        assert found.within, f"{model}: {found}"
+        errors = f"{found.absolute:.1e} | {found.relative:.1e} | {found.bound:.0e}"
+        yield f"| {found.part} | {errors} | {found.psnr:.1f} dB |"
+
+
+def report(name: str, folder: Path) -> Iterator[str]:
+    """The part of the page about one family."""
+    wanted, prediction = CHOSEN[name]
+    family = next(family for family in FAMILIES if family.name == wanted)
+    write_reference(family, prediction, folder)
+    parts = read_parts(folder)
+    networks = (parts.unet, parts.autoencoder, parts.text)
+    count = sum(tensor.numel() for network in networks for tensor in network.tensors.values())
+    yield f"\n## {name}\n\n{parts.family}, {count:,} parameters; its folder, fp32:\n"
+    yield from table(folder)
+    single = folder.with_suffix(".safetensors")
+    write_single(parts, single)
+    yield "\nIts single file, fp32:\n"
+    yield from table(single)
+    if wanted != "Stable Diffusion 1 inpainting":  # another pipeline would read that
+        assert same_in_diffusers(single, folder)
+        yield "\nThe single file read by diffusers' own loader: the same tensors, bit for bit."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--families", nargs="*", choices=CHOSEN, default=[*CHOSEN])
+    parser.add_argument("--keep", type=Path, help="folder in which the models are left")
+    arguments = parser.parse_args()
+    lines = [
+        "# The numbers, side by side\n",
+        "What `calotype verify` finds on models of full size with random weights, every parameter redrawn: the same",
+        "tensors here and in diffusers and transformers. Made by `make parity-full`; float64 on tiny models is part of",
+        "`make test`, with a bound of 1e-9.",
+    ]
+    for name in arguments.families:
+        place = arguments.keep or Path(tempfile.mkdtemp())
+        for line in report(name, place / name):
+            print(line, flush=True)
+            lines.append(line)
+        if not arguments.keep:
+            shutil.rmtree(place)
+    OUT.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
