@@ -29,6 +29,12 @@ CHOSEN = {
     "sd15-inpainting": ("Stable Diffusion 1 inpainting", None),
     "sd21-v": ("Stable Diffusion 2", "v_prediction"),
 }
+HEAD = """\
+# The numbers, side by side
+
+What `calotype verify` finds on models of full size with random weights, every parameter redrawn:
+the same tensors here and in diffusers and transformers. `make parity-full` makes this page; float64
+on tiny models is part of `make test`, with a bound of 1e-9."""
 OUT = Path(__file__).parents[1] / "docs" / "parity.md"
 
 
@@ -115,12 +121,7 @@ def main() -> None:
     parser.add_argument("--families", nargs="*", choices=CHOSEN, default=[*CHOSEN])
     parser.add_argument("--keep", type=Path, help="folder in which the models are left")
     arguments = parser.parse_args()
-    lines = [
-        "# The numbers, side by side\n",
-        "What `calotype verify` finds on models of full size with random weights, every parameter redrawn: the same",
-        "tensors here and in diffusers and transformers. Made by `make parity-full`; float64 on tiny models is part of",
-        "`make test`, with a bound of 1e-9.",
-    ]
+    lines = [HEAD]
     for name in arguments.families:
         place = arguments.keep or Path(tempfile.mkdtemp())
         for line in report(name, place / name):
