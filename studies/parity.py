@@ -34,7 +34,7 @@ HEAD = """\
 
 What `calotype verify` finds on models of full size with random weights, every parameter redrawn:
 the same tensors here and in diffusers and transformers. `make parity-full` makes this page; float64
-on tiny models is part of `make test`, with a bound of 1e-9."""
+on tiny models, networks within 1e-9, is part of `make test`."""
 OUT = Path(__file__).parents[1] / "docs" / "parity.md"
 
 
@@ -92,9 +92,8 @@ def table(model: Path) -> Iterator[str]:
     yield "| | largest error | relative | bound | PSNR |"
     yield "|---|---|---|---|---|"
     for found in verify(decided(read_parts(model))):
-        assert found.within, f"{model}: {found}"
         errors = f"{found.absolute:.1e} | {found.relative:.1e} | {found.bound:.0e}"
-        yield f"| {found.part} | {errors} | {found.psnr:.1f} dB |"
+        yield f"| {found.part} | {errors} | {found.psnr:.1f} dB{'' if found.within else ', BEYOND'} |"
 
 
 def report(name: str, folder: Path) -> Iterator[str]:
@@ -124,12 +123,15 @@ def main() -> None:
     lines = [HEAD]
     for name in arguments.families:
         place = arguments.keep or Path(tempfile.mkdtemp())
-        for line in report(name, place / name):
-            print(line, flush=True)
-            lines.append(line)
-        if not arguments.keep:
-            shutil.rmtree(place)
-    OUT.write_text("\n".join(lines) + "\n")
+        try:
+            for line in report(name, place / name):
+                print(line, flush=True)
+                lines.append(line)
+        finally:
+            if not arguments.keep:
+                shutil.rmtree(place)
+    if arguments.families == [*CHOSEN]:
+        OUT.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,12 @@ def test_verify_finds_the_numbers_equal(tiny: Path, tmp_path: Path, capsys) -> N
         assert found["relative"] <= found["bound"], part
 
 
+@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
+def test_verify_in_half_precision(tiny: Path, dtype: str, capsys) -> None:
+    assert main(["verify", str(tiny), "--dtype", dtype]) == 0
+    assert dtype in capsys.readouterr().out
+
+
 def test_verify_finds_a_difference(tiny: Path, monkeypatch, capsys) -> None:
     from calotype.unet import UNet
 
@@ -125,7 +131,7 @@ def test_verify_finds_a_difference(tiny: Path, monkeypatch, capsys) -> None:
             ["--layout", "a file .safetensors"],
         ),
         (["convert", "{tiny}", "{single}"], ["already there"]),
-        (["convert", "{tiny}", "{tiny}/unet"], ["already holds"]),
+        (["convert", "{tiny}", "{tiny}/unet"], ["already there"]),
         (["convert", "{tiny}", "{out}", "--ema"], ["--ema", "is a folder"]),
         (["convert", "{single}", "{out}", "--ema"], ["--ema", "no running average"]),
         (["inspect", "{out}"], ["not a folder or file here"]),

@@ -28,6 +28,7 @@ def unets(draw: st.DrawFn) -> UNetConfig:
         attention_head_dim=2,
         transformer_layers_per_block=draw(st.integers(1, 2)),
         use_linear_projection=draw(st.booleans()),
+        time_cond_proj_dim=draw(st.sampled_from([None, 6])),
         num_class_embeds=draw(st.sampled_from([None, 5])),
     )
 

@@ -2,10 +2,14 @@
 
 import os
 import pickle
+import sys
+import types
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +40,19 @@ def test_tensors_come_through(zipped: bool, tmp_path: Path) -> None:
     found = read_pickle(path)
     assert found["global_step"] == 3
     assert all(torch.equal(found["state_dict"][name], WEIGHTS[name]) for name in WEIGHTS)
+    assert read_weights(path).keys() == WEIGHTS.keys()
+
+
+def test_what_a_training_program_leaves_is_emptied(tmp_path: Path) -> None:
+    """Numbers of numpy and a callback's class, as Stable Diffusion 1's own files hold them."""
+    path, name = tmp_path / "w.ckpt", "pytorch_lightning.callbacks.model_checkpoint"
+    callback = type("ModelCheckpoint", (), {"__module__": name})
+    parents = [name.rsplit(".", depth)[0] for depth in (2, 1)]
+    modules = {each: types.ModuleType(each) for each in (*parents, name)}
+    modules[name].ModelCheckpoint = callback
+    held = {"state_dict": WEIGHTS, "callbacks": {callback: {"best": np.float64(3)}}, "seen": {1, 2}}
+    with patch.dict(sys.modules, modules):
+        torch.save(held, path)
     assert read_weights(path).keys() == WEIGHTS.keys()
 
 

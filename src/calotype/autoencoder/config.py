@@ -12,6 +12,8 @@ from calotype.layers import read_fields
 DOWN_BLOCK = "DownEncoderBlock2D"
 UP_BLOCK = "UpDecoderBlock2D"
 
+MOST_LAYERS = 64
+
 # Fields of the published config.json with the values at which they ask for nothing.
 _INACTIVE: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
@@ -46,6 +48,10 @@ class AutoencoderConfig:
     mid_block_add_attention: bool = True
 
     def __post_init__(self) -> None:
+        if not 1 <= self.layers_per_block <= MOST_LAYERS:
+            raise UserError(
+                f"layers_per_block = {self.layers_per_block}: must be from 1 to {MOST_LAYERS}"
+            )
         for channels in self.block_out_channels:
             if channels % self.norm_num_groups:
                 raise UserError(

@@ -147,7 +147,7 @@ def config_of(kind: Kind, values: Any, where: str) -> Any:
         return kind.config.from_json(values)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
-    except ArithmeticError as error:  # a multiple of nothing
+    except (ArithmeticError, TypeError) as error:  # a multiple of nothing, a list of none
         raise UserError(f"{where}: {error}") from None
 
 

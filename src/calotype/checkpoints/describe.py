@@ -31,7 +31,9 @@ def describe(model: str | Path) -> Iterator[Row]:
         yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
         return
     if path.is_file() and path.suffix not in PICKLES | {".safetensors"}:
-        raise UserError(f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt or .bin")
+        raise UserError(
+            f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt, .pth or .bin"
+        )
     if path.is_dir():
         yield from _model(path, read_parts(model))
         return

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from calotype.checkpoints.component import KINDS
+from calotype.checkpoints.component import AUTOENCODER_KL, KINDS
 from calotype.checkpoints.weights import PICKLES, find_weights, weight_names
 from calotype.errors import UserError
 
 ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 SUFFIXES = PICKLES | {".safetensors"}
-INDEX = "model_index.json"
+INDEX, ALONE = "model_index.json", "config.json"
 
 
 def is_id(model: str) -> bool:
@@ -30,31 +29,8 @@ def fetch(model: str) -> Path:
     Raises UserError with what the hub answered.
     """
     repository, _, revision = model.partition("@")
-    return _cached(repository, revision or "main") or _fetched(model, repository, revision or None)
-
-
-def _cached(repository: str, revision: str) -> Path | None:
-    """The snapshot in the cache, if the weights of every network are in it."""
-    from huggingface_hub import try_to_load_from_cache
-
-    index = try_to_load_from_cache(repository, INDEX, revision=revision)
-    if not isinstance(index, str):
-        return None
-    folder = Path(index).parent
-    with suppress(UserError):
-        for kind in KINDS:
-            find_weights(folder / kind.folder, kind.file)
-        return folder
-    return None
-
-
-def _fetched(model: str, repository: str, revision: str | None) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-
     try:
-        files = HfApi().list_repo_files(repository, revision=revision)
-        wanted = [*wanted_files(files)]
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
+        return _cached(repository, revision or "main") or _fetched(repository, revision or None)
     except Exception as error:  # the hub's own, and those of whichever library speaks HTTP for it
         told = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
@@ -63,8 +39,47 @@ def _fetched(model: str, repository: str, revision: str | None) -> Path:
         ) from None
 
 
+def _cached(repository: str, revision: str) -> Path | None:
+    """The snapshot in the cache, if the weights of every network are in it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in (INDEX, ALONE):
+        found = try_to_load_from_cache(repository, name, revision=revision)
+        if isinstance(found, str) and _is_whole(Path(found).parent, name):
+            return Path(found).parent
+    return None
+
+
+def _is_whole(folder: Path, name: str) -> bool:
+    """Whether a model's folder, or an autoencoder's own, has all its weights."""
+    try:
+        if name == ALONE:
+            find_weights(folder, AUTOENCODER_KL.file)
+        else:
+            for kind in KINDS:
+                find_weights(folder / kind.folder, kind.file)
+    except UserError:
+        return False
+    return True
+
+
+def _fetched(repository: str, revision: str | None) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    files = HfApi().list_repo_files(repository, revision=revision)
+    wanted = [*wanted_files(files)]
+    return Path(snapshot_download(repository, revision=revision, allow_patterns=wanted))
+
+
 def wanted_files(files: Sequence[str]) -> Iterator[str]:
-    """Of a repository's files, those that a model is read from: patterns for its download."""
+    """Of a repository's files, those that a model is read from: patterns for its download.
+
+    A repository without a model's index is taken for an autoencoder's.
+    """
+    if INDEX not in files:
+        yield ALONE
+        yield from (name for name in [*weight_names(AUTOENCODER_KL.file)] if name in files)
+        return
     yield INDEX
     yield "scheduler/scheduler_config.json"
     yield from (name for name in files if re.fullmatch(r"tokenizer/[^/]+\.(json|txt)", name))

@@ -36,7 +36,8 @@ def load(
     ema: bool = False,
     prediction: Prediction | None = None,
 ) -> LatentDiffusion:
-    """The model of that name ("scenes"), in a folder of the published layout, or in a single file.
+    """The model of that name ("scenes"), in a folder of the published layout, in a single file, or
+    of a hub id, owner/name[@revision].
 
     dtype: what it computes in; None for the files' own type, but float32 on a CPU. vae: another
     autoencoder, from a folder or a file, a fine-tuned decoder alone included. ema: of a training
@@ -52,7 +53,7 @@ def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = Fal
     path = find(model)
     if path.is_dir():
         if ema:
-            raise UserError(f"ema: {path} is a folder; only training checkpoints hold averages")
+            raise UserError(f"--ema: {path} is a folder; only training checkpoints hold averages")
         parts = folder_parts(path)
     else:
         parts = single_parts(open_single(path), ema)

@@ -23,10 +23,11 @@ from calotype.presets import sd2
 # The first version of diffusers whose pipeline opens what is written here, tokenizer included.
 _DIFFUSERS = "0.35.0"
 
+UPSCALER = 7  # channels: it noises the small picture too, by a schedule of its own
 PIPELINES = {
     4: "StableDiffusionPipeline",
     5: "StableDiffusionDepth2ImgPipeline",
-    7: "StableDiffusionUpscalePipeline",
+    UPSCALER: "StableDiffusionUpscalePipeline",
     9: "StableDiffusionInpaintPipeline",
 }
 """What diffusers calls the use of a UNet with so many input channels."""
@@ -66,7 +67,13 @@ def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -
         parts.tokenizer.save(temporary / "tokenizer")
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / "scheduler_config.json", scheduler)
-        index = _index(parts.unet.config.in_channels, scheduler["_class_name"])
+        channels = parts.unet.config.in_channels
+        index = _index(channels, scheduler["_class_name"])
+        if channels == UPSCALER:
+            (temporary / "low_res_scheduler").mkdir()
+            low = temporary / "low_res_scheduler" / "scheduler_config.json"
+            write_json(low, {**scheduler, "_class_name": "DDPMScheduler"})
+            index |= {"low_res_scheduler": ["diffusers", "DDPMScheduler"], "max_noise_level": 350}
         write_json(temporary / "model_index.json", index)
 
 

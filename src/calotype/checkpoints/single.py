@@ -91,9 +91,9 @@ def single_parts(single: Single, ema: bool = False) -> Parts:
     """
     tensors = under_present_names(single.tensors, compvis.ALIASES, single.path)
     if ema and not any(name.startswith(compvis.AVERAGED_UNET) for name in tensors):
-        raise UserError(f"{single.path}: ema: it holds no running average of the weights")
+        raise UserError(f"{single.path}: --ema: it holds no running average of the weights")
     family = _ours(single) if single.configs else _recognised(tensors, single.path)
-    layout = _layout(family, tensors, ema)
+    layout = _layout(family, tensors, ema, single.path)
     places: dict[str, Places] = {}
     wanted: dict[str, torch.Size] = {}
     for kind, config, places_of in layout:
@@ -124,13 +124,17 @@ def single_parts(single: Single, ema: bool = False) -> Parts:
 
 
 def _layout(
-    family: Family, tensors: Mapping[str, Tensor], ema: bool
+    family: Family, tensors: Mapping[str, Tensor], ema: bool, path: Path
 ) -> Sequence[tuple[Kind, Any, PlacesOf]]:
     """The networks of a file with their configs, and where it keeps their tensors."""
     openclip = any(name.startswith(compvis.OPENCLIP) for name in tensors)
     return (
         (UNET, family.unet, compvis.averaged_places if ema else compvis.unet_places),
-        (AUTOENCODER_KL, _with_scale(family.autoencoder, tensors), compvis.autoencoder_places),
+        (
+            AUTOENCODER_KL,
+            _with_scale(family.autoencoder, tensors, path),
+            compvis.autoencoder_places,
+        ),
         (CLIP_TEXT, family.text, compvis.openclip_places if openclip else compvis.clip_places),
     )
 
@@ -189,13 +193,15 @@ def _ours(single: Single) -> Family:
     )
 
 
-def _with_scale(config: AutoencoderConfig, tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
+def _with_scale(
+    config: AutoencoderConfig, tensors: Mapping[str, Tensor], path: Path
+) -> AutoencoderConfig:
     """The config with the scale of the latents that the file holds, if its training measured it."""
     scale = tensors.get("scale_factor")
     if scale is None:
         return config
     if scale.numel() != 1 or not 0 < scale.item() < math.inf:
-        raise UserError(f"scale_factor = {scale.tolist()}: must be one positive number")
+        raise UserError(f"{path}: scale_factor = {scale.tolist()}: must be one positive number")
     return replace(config, scaling_factor=float(scale))
 
 

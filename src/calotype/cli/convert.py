@@ -28,7 +28,7 @@ def convert(
     Parameters
     ----------
     model: str
-        A packaged model's name, a folder, or a file.
+        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     out: Path
         Where to: a file .safetensors for compvis, a new folder for diffusers.
     layout: str

@@ -38,7 +38,8 @@ def generate(
     prompts: str
         Further prompts.
     model: str
-        A packaged model's name, a folder in the diffusers layout, or a file .safetensors or .ckpt.
+        A packaged model's name, a folder in the diffusers layout, a file .safetensors or .ckpt, or
+        a hub id, owner/name[@revision].
     vae: str
         Another autoencoder, from a folder or a file.
     ema: bool

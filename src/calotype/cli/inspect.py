@@ -14,7 +14,8 @@ def inspect(path: Path, /) -> None:
     Parameters
     ----------
     path: Path
-        A packaged model's name, a folder, or a file .safetensors, .ckpt, .pt or .bin.
+        A packaged model's name, a folder, a file .safetensors, .ckpt, .pt, .pth or .bin, or a hub
+        id.
     """
     from calotype.checkpoints.describe import describe
 

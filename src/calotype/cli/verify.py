@@ -25,7 +25,7 @@ def verify(
     Parameters
     ----------
     model: str
-        A packaged model's name, a folder, or a file.
+        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     dtype: str
         A second type to compare in.
     json: Path
@@ -37,7 +37,7 @@ def verify(
 
     from calotype.checkpoints.files import write_json
     from calotype.checkpoints.load import decided, read_parts
-    from calotype.evaluation.verify import verify
+    from calotype.evaluation.verify import verify as deviations
 
     parts = decided(read_parts(model))
     types = {
@@ -51,11 +51,12 @@ def verify(
     print(f"{model} ({parts.family}), ours against the reference libraries'")
     for name in ["fp32", *([dtype] if dtype else [])]:
         print(f"\n{name:<20}{'absolute':>10}{'relative':>10}{'bound':>10}{'PSNR':>12}")
-        for found in verify(parts, types[name]):
+        for found in deviations(parts, types[name]):
             errors = f"{found.absolute:>10.1e}{found.relative:>10.1e}{found.bound:>10.0e}"
             print(f"{found.part:<20}{errors}{found.psnr:>9.1f} dB", flush=True)
-            psnr = found.psnr if math.isfinite(found.psnr) else None
-            figures.setdefault(name, {})[found.part] = asdict(found) | {"psnr": psnr}
+            told = {key: value for key, value in asdict(found).items() if key != "part"}
+            finite = {key: value if math.isfinite(value) else None for key, value in told.items()}
+            figures.setdefault(name, {})[found.part] = finite
             beyond += [] if found.within else [f"{found.part} in {name}"]
     if json is not None:
         write_json(json, {"model": model, "family": parts.family, **figures})

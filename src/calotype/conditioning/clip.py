@@ -20,7 +20,7 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-MOST_LAYERS = 128
+MOST_LAYERS = 64
 ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": F.gelu}
 
 # Fields of the published config.json with the values at which they ask for nothing; None: notes of

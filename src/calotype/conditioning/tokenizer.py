@@ -95,10 +95,10 @@ class Tokenizer:
     def from_folder(folder: Path) -> Tokenizer:
         """The tokenizer in a published folder; UserError for what is missing or unsupported."""
         paths = [folder / name for name in FILES]
-        texts = {path.name: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
         try:
+            texts = {p.name: p.read_text(encoding="utf-8") for p in paths if p.is_file()}
             return Tokenizer(Vocabulary.from_files(texts))
-        except UserError as error:
+        except (UserError, OSError, UnicodeDecodeError) as error:
             raise UserError(f"{folder}: {error}") from None
 
     def save(self, folder: Path) -> None:

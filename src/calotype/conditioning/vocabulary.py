@@ -42,8 +42,8 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         for token, id in self.ids.items():
-            if not isinstance(id, int):
-                raise UserError(f'token "{token}": its id is {id!r}, not a whole number')
+            if type(id) is not int or not 0 <= id < 2**31:
+                raise UserError(f'token "{token}": its id is {id!r:.40}, no number from 0 on')
         for left, right in self.merges:
             for token in (left, right, left + right):
                 if token not in self.ids:
@@ -61,6 +61,13 @@ class Vocabulary:
         Reads vocab.json and merges.txt, or tokenizer.json where transformers wrote only that.
         Raises UserError, without the folder's name, for what is missing or unsupported.
         """
+        try:
+            return Vocabulary._from_files(files)
+        except (AttributeError, LookupError, TypeError, RecursionError) as error:
+            raise UserError(f"its files are not of the form of CLIP's: {error!r:.80}") from None
+
+    @staticmethod
+    def _from_files(files: Mapping[str, str]) -> Vocabulary:
         config = _json(files, "tokenizer_config.json")
         if "tokenizer.json" in files:
             ids, merges, added = _unified(_json(files, "tokenizer.json"))
@@ -70,7 +77,7 @@ class Vocabulary:
             added = {token["content"]: token for token in config["added_tokens_decoder"].values()}
         elif "special_tokens_map.json" in files:
             config |= _json(files, "special_tokens_map.json")
-        special = {role: config.get(role, token) for role, token in DEFAULTS.items()}
+        special = {role: config.get(role) or token for role, token in DEFAULTS.items()}
         _refuse_unsupported(
             config, [*special.values(), *added.values()], _json(files, "added_tokens.json", "{}")
         )

@@ -69,7 +69,7 @@ def _told(share: Share) -> tuple[str, str]:
 
 
 def failures_sheet(report: Report) -> Image.Image:
-    """The pictures with most mistakes, with prompts and verdicts; empty where nothing is wrong."""
+    """The pictures with most mistakes, with prompts and verdicts, or that there are none."""
     everything = [judged for pictures in report.pictures.values() for judged in pictures]
     wrong = [judged for judged in everything if judged.mistakes]
     return _sheet(sorted(wrong, key=lambda judged: -len(judged.mistakes))[:SHOWN])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,7 @@ the bound of float32.
 
 TIMESTEPS = (999, 500, 1)
 STEPS, GUIDANCE = 10, 7.5
+SPACING = "leading"  # the reference's DDIM takes equal steps whatever a folder says
 SIDE = 32  # latents of a side at most: a network that is right at one size is right at all
 SEED = 5
 TEXTS = (
@@ -119,7 +120,7 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     latents = parts.autoencoder.config.latent_channels
     side = min(SIDE, _side(parts.unet.config))
     x = draw(2, parts.unet.config.in_channels, side, side)
-    vector = torch.tensor([20, 20]) if parts.unet.config.num_class_embeds else None
+    vector = _vector(parts.unet.config, draw)
     for level in TIMESTEPS:
         t = torch.full((2,), float(level), dtype=dtype)
         expected = their_unet(x, t, context, class_labels=vector).sample
@@ -139,7 +140,8 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     yield _apart(f"{STEPS} steps of DDIM", ours, expected, of_walk)
     config = parts.autoencoder.config
     ours, expected = (
-        walked / config.scaling_factor + (config.shift_factor or 0.0) for walked in (ours, expected)
+        (walked / config.scaling_factor + (config.shift_factor or 0.0)).to(dtype)
+        for walked in (ours, expected)
     )
     found, wanted = autoencoder.decode(ours), theirs.decode(expected).sample
     yield _apart("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), of_walk)
@@ -150,7 +152,9 @@ def _apart(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviatio
     largest = differences.max().item()
     span = (reference.max() - reference.min()).double().item() or 1.0
     rms = differences.square().mean().sqrt().item()
-    psnr = 20 * math.log10(span / rms) if rms else math.inf
+    psnr = (
+        20 * math.log10(span / rms) if 0 < rms < math.inf else math.inf if rms == 0 else -math.inf
+    )
     relative = largest / (reference.abs().max().item() or 1.0)
     return Deviation(part, largest, relative, psnr, bound)
 
@@ -199,6 +203,15 @@ def _filled(network: Any, tensors: Mapping[str, Tensor]) -> Any:
     return network.eval()
 
 
+def _vector(config: UNetConfig, draw: Callable[..., Tensor]) -> Tensor | None:
+    """What the class embedding of a UNet takes, two rows; None where it has none."""
+    if config.class_embed_type == "projection":
+        return draw(2, config.projection_class_embeddings_input_dim)
+    if config.class_embed_type == "timestep" or config.num_class_embeds:
+        return torch.full((2,), min(20, (config.num_class_embeds or 21) - 1))
+    return None
+
+
 def _side(config: UNetConfig) -> int:
     side = config.sample_size or SIDE
     return side if isinstance(side, int) else min(side)
@@ -213,14 +226,14 @@ def _walked(
     vector: Tensor | None,
 ) -> Tensor:
     """Ten steps of ours; the first row of ``context`` is asked for, the second is not."""
-    way = path(config, "ddim", None, STEPS)
+    way = path(config, "ddim", SPACING, STEPS)
 
     def told(row: int) -> Condition:
         given = concat if concat.shape[1] else None
         label = None if vector is None else vector[:1]
         return Condition(context=context[row : row + 1], concat=given, vector=label)
 
-    denoiser = Denoiser(unet, way.schedule, config.prediction_type)
+    denoiser = Denoiser(unet, way.schedule, config.prediction_type, noise.dtype)
     denoise = classifier_free(denoiser, told(0), told(1), GUIDANCE, 0.0)
     walk = sampler("ddim").walk(
         denoise, noise * way.start, way.sigmas, Noise([SEED], noise.shape[1:])
@@ -240,7 +253,7 @@ def _their_walk(
     """Ten steps of the reference."""
     from diffusers import DDIMScheduler
 
-    scheduler = DDIMScheduler.from_config(config.to_json())
+    scheduler = DDIMScheduler.from_config(config.to_json() | {"timestep_spacing": SPACING})
     scheduler.set_timesteps(STEPS)
     x = noise * scheduler.init_noise_sigma
     for t in scheduler.timesteps:

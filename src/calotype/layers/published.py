@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from calotype.errors import UserError, nearest
 
-LARGEST, LONGEST = 2**20, 64  # number and list
+LARGEST, MOST_LEVELS = 2**20, 64  # number, length of a list
 
 
 def read_fields(
@@ -27,6 +27,8 @@ def read_fields(
     for name, value in values.items():
         value = _hashable(value)
         if name in ours:
+            if value is None and kinds[name] is bool:
+                continue  # some converters wrote null for a switch that is off
             if not _fits(value, kinds[name]):
                 raise UserError(f"{config.__name__}: {name} = {value!r:.60} is not of its kind")
             found[name] = value
@@ -49,7 +51,7 @@ def _fits(value: Any, kind: Any) -> bool:
         return True  # the record itself says what is allowed
     if get_origin(kind) is tuple:
         each = inside[:1] * len(value) if inside[-1] is ... and isinstance(value, tuple) else inside
-        fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= LONGEST
+        fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= MOST_LEVELS
         return fits and all(map(_fits, value, each))
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)

@@ -173,8 +173,8 @@ def _objects(cells: Tensor) -> tuple[Seen, ...]:
 
 def _apart(first: Seen, second: Seen) -> bool:
     """Whether two objects are too far from each other to be one."""
-    aside, away = (first.column - second.column) / SAME_COLUMN, (first.y - second.y) / SAME_Y
-    return aside * aside + away * away > 1
+    aside, behind = (first.column - second.column) / SAME_COLUMN, (first.y - second.y) / SAME_Y
+    return aside * aside + behind * behind > 1
 
 
 def _seen(cell: Tensor, row: int, column: int) -> Seen:

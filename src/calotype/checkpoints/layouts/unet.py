@@ -30,6 +30,7 @@ def modules(config: UNetConfig) -> dict[str, str]:
         "conv_in": "input_blocks.0.0",
         "time_embedding.linear_1": "time_embed.0",
         "time_embedding.linear_2": "time_embed.2",
+        "time_embedding.cond_proj": "time_embed.cond_proj",
         "class_embedding.linear_1": "label_emb.0.0",
         "class_embedding.linear_2": "label_emb.0.2",
         "class_embedding": "label_emb",
