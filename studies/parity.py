@@ -93,7 +93,8 @@ def table(model: Path) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for found in verify(decided(read_parts(model))):
         errors = f"{found.absolute:.1e} | {found.relative:.1e} | {found.bound:.0e}"
-        yield f"| {found.part} | {errors} | {found.psnr:.1f} dB{'' if found.within else ', BEYOND'} |"
+        beyond = "" if found.within else ", BEYOND"
+        yield f"| {found.part} | {errors} | {found.psnr:.1f} dB{beyond} |"
 
 
 def report(name: str, folder: Path) -> Iterator[str]:

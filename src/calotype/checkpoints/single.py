@@ -128,13 +128,10 @@ def _layout(
 ) -> Sequence[tuple[Kind, Any, PlacesOf]]:
     """The networks of a file with their configs, and where it keeps their tensors."""
     openclip = any(name.startswith(compvis.OPENCLIP) for name in tensors)
+    scaled = _with_scale(family.autoencoder, tensors, path)
     return (
         (UNET, family.unet, compvis.averaged_places if ema else compvis.unet_places),
-        (
-            AUTOENCODER_KL,
-            _with_scale(family.autoencoder, tensors, path),
-            compvis.autoencoder_places,
-        ),
+        (AUTOENCODER_KL, scaled, compvis.autoencoder_places),
         (CLIP_TEXT, family.text, compvis.openclip_places if openclip else compvis.clip_places),
     )
 

@@ -89,16 +89,22 @@ def verify(parts: Parts, dtype: torch.dtype = torch.float32) -> Iterator[Deviati
 def _in_type(parts: Parts, dtype: torch.dtype) -> Parts:
     """The parts with their tensors in the type that is computed in, for both sides to share."""
 
-    def placed(component: Component) -> Component:
+    def placed(component: Component, dtype: torch.dtype) -> Component:
         tensors = {name: tensor.to(dtype) for name, tensor in component.tensors.items()}
         return replace(component, tensors=tensors)
 
     return replace(
         parts,
-        unet=placed(parts.unet),
-        autoencoder=placed(parts.autoencoder),
-        text=placed(parts.text),
+        unet=placed(parts.unet, dtype),
+        autoencoder=placed(parts.autoencoder, _of_autoencoder(parts, dtype)),
+        text=placed(parts.text, dtype),
     )
+
+
+def _of_autoencoder(parts: Parts, dtype: torch.dtype) -> torch.dtype:
+    """What the autoencoder computes in: float32 where float16 overflows, as in ``load``."""
+    upcast = dtype == torch.float16 and parts.autoencoder.config.force_upcast
+    return torch.float32 if upcast else dtype
 
 
 def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
@@ -127,9 +133,11 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
         ours = unet(x, t, Condition(context=context, vector=vector))
         yield _apart(f"UNet, t = {level}", ours, expected, bound)
 
-    autoencoder = cast(Autoencoder, build(parts.autoencoder, dtype=dtype))
+    wide = _of_autoencoder(parts, dtype)
+    autoencoder = cast(Autoencoder, build(parts.autoencoder, dtype=wide))
     theirs = _their_autoencoder(parts.autoencoder)
-    pictures = draw(1, 3, side * autoencoder.factor, side * autoencoder.factor).clamp(-1, 1)
+    pixels = side * autoencoder.factor
+    pictures = draw(1, 3, pixels, pixels).clamp(-1, 1).to(wide)
     mean = theirs.encode(pictures).latent_dist.mean
     yield _apart("VAE encode", autoencoder.encode(pictures).mean, mean, bound)
     yield _apart("VAE decode", autoencoder.decode(mean), theirs.decode(mean).sample, bound)
@@ -140,7 +148,7 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     yield _apart(f"{STEPS} steps of DDIM", ours, expected, of_walk)
     config = parts.autoencoder.config
     ours, expected = (
-        (walked / config.scaling_factor + (config.shift_factor or 0.0)).to(dtype)
+        (walked / config.scaling_factor + (config.shift_factor or 0.0)).to(wide)
         for walked in (ours, expected)
     )
     found, wanted = autoencoder.decode(ours), theirs.decode(expected).sample
@@ -152,9 +160,9 @@ def _apart(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviatio
     largest = differences.max().item()
     span = (reference.max() - reference.min()).double().item() or 1.0
     rms = differences.square().mean().sqrt().item()
-    psnr = (
-        20 * math.log10(span / rms) if 0 < rms < math.inf else math.inf if rms == 0 else -math.inf
-    )
+    psnr = math.inf if rms == 0 else -math.inf
+    if 0 < rms < math.inf:
+        psnr = 20 * math.log10(span / rms)
     relative = largest / (reference.abs().max().item() or 1.0)
     return Deviation(part, largest, relative, psnr, bound)
 
