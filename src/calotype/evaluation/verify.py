@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -191,18 +192,16 @@ def _their_text(component: Component) -> Any:
 
 
 def _their_unet(component: Component) -> Any:
-    from diffusers import UNet2DConditionModel
-
     with unfilled():
-        network = UNet2DConditionModel.from_config(component.config.to_json())
+        network = import_module("diffusers").UNet2DConditionModel.from_config(
+            component.config.to_json()
+        )
     return _filled(network, component.tensors)
 
 
 def _their_autoencoder(component: Component) -> Any:
-    from diffusers import AutoencoderKL
-
     with unfilled():
-        network = AutoencoderKL.from_config(component.config.to_json())
+        network = import_module("diffusers").AutoencoderKL.from_config(component.config.to_json())
     return _filled(network, component.tensors)
 
 
@@ -259,9 +258,8 @@ def _their_walk(
     vector: Tensor | None,
 ) -> Tensor:
     """Ten steps of the reference."""
-    from diffusers import DDIMScheduler
-
-    scheduler = DDIMScheduler.from_config(config.to_json() | {"timestep_spacing": SPACING})
+    settings = config.to_json() | {"timestep_spacing": SPACING}
+    scheduler = import_module("diffusers").DDIMScheduler.from_config(settings)
     scheduler.set_timesteps(STEPS)
     x = noise * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
