@@ -71,7 +71,7 @@ def test_the_judge_reads_what_the_renderer_draws() -> None:
         ("scenes", "--failures", "x.txt"): "--failures = x.txt: must be a .png file",
         ("scenes", "--steps", "0"): "--steps = 0: must be an integer from 1 to 1000",
         ("scenes", "--json", "no/where.json"): "no/where.json: cannot be written",
-        ("scnes",): 'model "scnes": not a folder here',
+        ("scnes",): 'model "scnes": not a folder or file here',
     }.items(),
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -47,7 +47,7 @@ RECORD = {
     ("--seed", "-1"): "--seed = -1: must be an integer from 0 to 9007199254740991",
     ("--images", "0"): "--images = 0: must be an integer from 1 to 10000",
     ("--width", "4"): "--width = 4: must be an integer from 8 to 8192",
-    ("--dtype", "fp8"): '--dtype = "fp8": must be "fp32", "bf16" or "fp16"',
+    ("--dtype", "fp8"): '--dtype = "fp8": must be "fp32", "bf16" or "fp16"; did you mean "fp32"?',
     ("--samplr", "euler"): 'unknown option "--samplr"; did you mean "--sampler"?',
     ("--steps",): "--steps: a value is missing; see calotype generate --help",
     ("--grid=maybe",): '--grid = "maybe": must be true or false',
@@ -113,7 +113,9 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch, place):
     """Known before the model is loaded, not after the pictures are made."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
-    monkeypatch.setattr(pictures, "load", lambda *_, **__: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(
+        "calotype.checkpoints.load", lambda *_, **__: pytest.fail("the model was loaded")
+    )
     line = told(capsys, "generate", "a cube", "--out", place)
     assert line.startswith(f"--out = {place}: ")
     assert (tmp_path / "file").read_text() == "mine"
@@ -121,7 +123,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch, place):
 
 def test_commands_that_are_none(capsys):
     line = told(capsys, "generat", "a cube")
-    assert line.startswith('unknown command "generat": must be evaluate, generate, ')
+    assert line.startswith('unknown command "generat": must be convert, evaluate, ')
     assert line.endswith('did you mean "generate"?')
     assert told(capsys, "generate") == "PROMPT: a value is missing; see calotype generate --help"
 

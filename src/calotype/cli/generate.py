@@ -67,6 +67,5 @@ def generate(
 
     check_writable(out)  # before the work, not after it
     where = device_named(device), dtype_named(dtype)
-    make(
-        request, load(model, *where, vae=vae, ema=ema, prediction=prediction), batch_size, out, grid
-    )
+    loaded = load(model, *where, vae=vae, ema=ema, prediction=prediction)
+    make(request, loaded, batch_size, out, grid)

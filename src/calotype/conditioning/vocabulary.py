@@ -43,7 +43,9 @@ class Vocabulary:
     def __post_init__(self) -> None:
         for token, id in self.ids.items():
             if type(id) is not int or not 0 <= id < 2**31:
-                raise UserError(f'token "{token}": its id is {id!r:.40}, no number from 0 on')
+                raise UserError(
+                    f'token "{token}": its id is {id!r:.40}, not a whole number from 0 on'
+                )
         for left, right in self.merges:
             for token in (left, right, left + right):
                 if token not in self.ids:
