@@ -78,7 +78,7 @@ def same_in_diffusers(single: Path, folder: Path) -> bool:
     read = pipes.from_single_file(str(single), config=str(folder), local_files_only=True)
     found = {name: getattr(read, name).state_dict() for name in ("unet", "vae", "text_encoder")}
     parts = read_parts(folder)
-    for component in (parts.unet, parts.autoencoder, parts.text):
+    for component in parts.networks:
         theirs = found[component.kind.folder]
         bare = not any(name.startswith("text_model.") for name in theirs)
         for name, tensor in component.tensors.items():
@@ -103,8 +103,7 @@ def report(name: str, folder: Path) -> Iterator[str]:
     family = next(family for family in FAMILIES if family.name == wanted)
     write_reference(family, prediction, folder)
     parts = read_parts(folder)
-    networks = (parts.unet, parts.autoencoder, parts.text)
-    count = sum(tensor.numel() for network in networks for tensor in network.tensors.values())
+    count = sum(tensor.numel() for each in parts.networks for tensor in each.tensors.values())
     yield f"\n## {name}\n\n{parts.family}, {count:,} parameters; its folder, fp32:\n"
     yield from table(folder)
     single = folder.with_suffix(".safetensors")

@@ -162,3 +162,10 @@ def test_loading_a_model_imports_no_compiler(tiny: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout == "[]\n"
+
+
+def test_a_model_that_wants_classes_says_so(tiny: Path) -> None:
+    model = calotype.load(tiny)
+    model.unet.class_embedding = torch.nn.Embedding(5, 4)
+    with pytest.raises(calotype.UserError, match="wants classes"):
+        calotype.run(model, calotype.TextToImage(prompt="a red cube"))

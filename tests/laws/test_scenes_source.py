@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from calotype.cli.app import main
-from calotype.scenes import SceneSource, render
+from calotype.scenes import SceneSource, describe, render
 
 SOURCE = SceneSource(seed=9, count=40, size=32)
 
@@ -98,3 +98,21 @@ def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, monkeypatch, capsy
     assert told in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_share_of_plain_captions() -> None:
+    """All, none, or as many as asked for; whichever it is, the pictures have the same key."""
+    numbers = range(400)
+    varied, plain, both = (SceneSource(seed=3, count=400, plain=share) for share in (0, 1, 0.7))
+    said = {
+        number: {describe(plain.scene(number), material) for material in (True, False)}
+        for number in numbers
+    }
+    captions = {each: each.captions(numbers, [1] * 400) for each in (varied, plain, both)}
+    assert all(text in said[k] for k, text in enumerate(captions[plain]))
+    kept = [a == b for a, b in zip(captions[both], captions[varied], strict=True)]
+    others = [k for k in numbers if not kept[k]]
+    assert all(captions[both][k] in said[k] for k in others)
+    # Five deviations of 400 draws; a varied caption may chance to be worded plainly.
+    assert abs(len(others) / 400 - 0.7) < 0.12
+    assert varied.key == plain.key == both.key

@@ -89,9 +89,11 @@ def read_component(kind: Kind, folder: Path) -> Component:
     """
     config = read_config(kind, folder)
     path = find_weights(folder, kind.file)
-    tensors = under_present_names(read_weights(path), kind.aliases, path)
+    held = read_weights(path)
+    tensors = under_present_names(held, kind.aliases, path)
     require_fit(tensors, shapes(kind, config), f"{path} does not fit the config.json beside it")
-    return Component(kind, config, tensors, path)
+    left = (name for name in held if present_name(name, kind.aliases) is None)
+    return Component(kind, config, tensors, path, dict.fromkeys(left, "0, 1, 2, ..."))
 
 
 def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
@@ -145,9 +147,7 @@ def config_of(kind: Kind, values: Any, where: str) -> Any:
         if not isinstance(values, dict):
             raise UserError(f"{kind.folder}: expected a JSON object, found {values!r:.50}")
         return kind.config.from_json(values)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    except (ArithmeticError, TypeError) as error:  # a multiple of nothing, a list of none
+    except (UserError, ArithmeticError, TypeError) as error:  # a multiple of 0, a list of null
         raise UserError(f"{where}: {error}") from None
 
 

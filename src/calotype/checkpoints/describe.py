@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from calotype.checkpoints.component import AUTOENCODER_KL, Component, read_component
-from calotype.checkpoints.first_stage import read_autoencoder
+from calotype.checkpoints.first_stage import autoencoder_in
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.load import decided, find, read_parts
 from calotype.checkpoints.parts import Parts, left_out
@@ -27,16 +27,16 @@ BLOCK = 2**20
 def describe(model: str | Path) -> Iterator[Row]:
     """The rows of what is at a model's name or path. Raises UserError for what can't be read."""
     path = find(model)
-    if path.is_dir() and not (path / "model_index.json").exists():
-        yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
+    if path.is_dir():
+        if (path / "model_index.json").exists():
+            yield from _model(path, read_parts(model))
+        else:
+            yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
         return
-    if path.is_file() and path.suffix not in PICKLES | {".safetensors"}:
+    if path.suffix not in PICKLES | {".safetensors"}:
         raise UserError(
             f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt, .pth or .bin"
         )
-    if path.is_dir():
-        yield from _model(path, read_parts(model))
-        return
     single = open_single(path)
     if not any(name.startswith(compvis.UNET) for name in single.tensors):
         yield from _other(single)
@@ -51,7 +51,7 @@ def describe(model: str | Path) -> Iterator[Row]:
 
 def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[Row]:
     yield "family", parts.family
-    for component in (parts.unet, parts.autoencoder, parts.text):
+    for component in parts.networks:
         yield component.kind.folder, _told(component.tensors)
     yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
     known = decided(parts)
@@ -66,7 +66,7 @@ def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[R
     if single:
         yield from _hashes(path)
         return
-    for component in (parts.unet, parts.autoencoder, parts.text):
+    for component in parts.networks:
         for file in weight_files(component.path):
             yield f"SHA-256 of {file.relative_to(path)}", sha256(file)
 
@@ -83,7 +83,7 @@ def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
 def _other(single: Single) -> Iterator[Row]:
     """A file without a UNet: an autoencoder, or names and numbers."""
     try:
-        component = read_autoencoder(single.path)
+        component = autoencoder_in(single)
     except UserError:
         yield from _unknown(single, "neither a whole model nor an autoencoder")
     else:

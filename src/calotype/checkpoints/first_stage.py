@@ -35,7 +35,11 @@ def read_autoencoder(path: Path, own: Component | None = None) -> Component:
     if path.is_dir():
         inside = path / AUTOENCODER_KL.folder
         return read_component(AUTOENCODER_KL, inside if inside.is_dir() else path)
-    single = open_single(path)
+    return autoencoder_in(open_single(path), own)
+
+
+def autoencoder_in(single: Single, own: Component | None = None) -> Component:
+    """The autoencoder in an open file: see ``read_autoencoder``."""
     if any(name.startswith(compvis.UNET) for name in single.tensors):
         return single_parts(single).autoencoder
     return _alone(single, own)

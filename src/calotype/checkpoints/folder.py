@@ -47,7 +47,7 @@ def folder_parts(folder: Path) -> Parts:
         name=folder.resolve().name,
         family=family_of(unet.config),
         rule="scheduler_config.json",
-        dropped=dropped,
+        dropped={**dropped, **text.dropped},
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from calotype.checkpoints.component import AUTOENCODER_KL, KINDS
+from calotype.checkpoints.component import AUTOENCODER_KL, KINDS, Kind
 from calotype.checkpoints.weights import PICKLES, find_weights, weight_names
 from calotype.errors import UserError
 
@@ -78,18 +78,22 @@ def wanted_files(files: Sequence[str]) -> Iterator[str]:
     """
     if INDEX not in files:
         yield ALONE
-        yield from (name for name in [*weight_names(AUTOENCODER_KL.file)] if name in files)
+        yield from _weights_in(files, "", AUTOENCODER_KL)
         return
     yield INDEX
     yield "scheduler/scheduler_config.json"
     yield from (name for name in files if re.fullmatch(r"tokenizer/[^/]+\.(json|txt)", name))
     for kind in KINDS:
         yield f"{kind.folder}/config.json"
-        names = (f"{kind.folder}/{name}" for name in weight_names(kind.file))
-        weights = next((name for name in names if name in files), None)
-        if weights is None:
-            continue
+        yield from _weights_in(files, f"{kind.folder}/", kind)
+
+
+def _weights_in(files: Sequence[str], start: str, kind: Kind) -> Iterator[str]:
+    """The best form of a network's weights that is there, with what its index names."""
+    names = (start + name for name in weight_names(kind.file))
+    for weights in (name for name in names if name in files):
         yield weights
         if ".index." in weights:
             stem, form = weights.split(".index.")[0].rsplit(".", 1)
             yield f"{stem}*-of-*.{form}"
+        return

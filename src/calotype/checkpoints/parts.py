@@ -33,6 +33,11 @@ class Parts:
     unet_of_v: UNetConfig | None = None
     dropped: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def networks(self) -> tuple[Component, Component, Component]:
+        """UNet, autoencoder and text encoder."""
+        return self.unet, self.autoencoder, self.text
+
 
 def left_out(parts: Parts) -> Iterator[tuple[str, str]]:
     """(reason, what was left out for it) of a model's parts: one name, or how many."""

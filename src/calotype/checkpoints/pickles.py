@@ -47,7 +47,6 @@ _LEFT = (
     "numpy.dtype",
     "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
     "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-    "pytorch_lightning.utilities.types._METRIC_COLLECTION",
 )
 
 

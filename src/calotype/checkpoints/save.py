@@ -60,7 +60,7 @@ def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -
     """Write a folder of the published layout, whole or not at all."""
     scheduler = parts.scheduler.to_json()
     with write_folder_atomically(folder) as temporary:
-        for component in (parts.unet, parts.autoencoder, parts.text):
+        for component in parts.networks:
             inside = temporary / component.kind.folder
             inside.mkdir()
             write_component(component, inside, dtype)
@@ -94,7 +94,7 @@ def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> 
         places = places_of(component.config, [*component.tensors])
         tensors |= scatter(places, component.tensors)
     configs = {
-        **{c.kind.folder: c.config.to_json() for c in (parts.unet, parts.autoencoder, parts.text)},
+        **{c.kind.folder: c.config.to_json() for c in parts.networks},
         "scheduler": parts.scheduler.to_json(),
         "tokenizer": _words(parts.tokenizer),
     }

@@ -40,7 +40,7 @@ def evaluate(
     Parameters
     ----------
     model: str
-        A packaged model's name, or a folder in the diffusers layout.
+        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     count: int
         Prompts of each kind.
     json: Path

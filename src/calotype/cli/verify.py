@@ -37,15 +37,11 @@ def verify(
 
     from calotype.checkpoints.files import write_json
     from calotype.checkpoints.load import decided, read_parts
+    from calotype.cli.device import TYPES
     from calotype.evaluation.verify import verify as deviations
 
     parts = decided(read_parts(model))
-    types = {
-        "fp32": torch.float32,
-        "fp64": torch.float64,
-        "fp16": torch.float16,
-        "bf16": torch.bfloat16,
-    }
+    types = {**TYPES, "fp64": torch.float64}
     figures: dict[str, Any] = {}
     beyond: list[str] = []
     print(f"{model} ({parts.family}), ours against the reference libraries'")

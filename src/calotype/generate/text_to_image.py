@@ -38,6 +38,8 @@ def text_to_image(
             f'model "{model.name}" takes {takes} channels, {takes - latent} of them for a picture '
             "given beside the words; pictures from words need a model without"
         )
+    if model.unet.class_embedding is not None:
+        raise UserError(f'model "{model.name}" wants classes beside the words; give one without')
     sized = request.sized(native_size(model), model.factor)
     yield from walk(model, sized, starts(model, sized, batch_size))
 
