@@ -7,7 +7,7 @@ DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
 
 export PROMPT
 
-.PHONY: setup demo check format test bench parity-full clean
+.PHONY: setup demo check format test bench bench-load parity-full clean
 
 setup: .venv/installed
 .venv/installed: pyproject.toml
@@ -42,6 +42,9 @@ parity-full: .venv/dev-installed  ## docs/parity.md: models of full size, 12 GB 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/train.py
+
+bench-load: .venv/dev-installed  ## opening a checkpoint of full size, side by side: 14 GB of disk
+	$(BIN)/python benchmarks/load.py
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -15,20 +15,12 @@ from pathlib import Path
 
 import diffusers
 import torch
-import transformers
+from random_model import CHOSEN, write_reference
 
 from calotype.checkpoints.load import decided, read_parts
 from calotype.checkpoints.save import write_single
-from calotype.conditioning import Tokenizer
-from calotype.conditioning.clip_vocabulary import clip_vocabulary
 from calotype.evaluation.verify import verify
-from calotype.presets.families import FAMILIES, Family
 
-CHOSEN = {
-    "sd15": ("Stable Diffusion 1", None),
-    "sd15-inpainting": ("Stable Diffusion 1 inpainting", None),
-    "sd21-v": ("Stable Diffusion 2", "v_prediction"),
-}
 HEAD = """\
 # The numbers, side by side
 
@@ -36,40 +28,6 @@ What `calotype verify` finds on models of full size with random weights, every p
 the same tensors here and in diffusers and transformers. `make parity-full` makes this page; float64
 on tiny models, networks within 1e-9, is part of `make test`."""
 OUT = Path(__file__).parents[1] / "docs" / "parity.md"
-
-
-@torch.no_grad()
-def redrawn(network: torch.nn.Module, seed: int) -> torch.nn.Module:
-    """Every parameter anew, norms and biases too, at sizes that keep activations near one."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in network.named_parameters():
-        if parameter.ndim > 1:
-            parameter.normal_(0, parameter[0].numel() ** -0.5, generator=generator)
-        else:
-            middle = 1.0 if name.endswith("weight") else 0.0
-            parameter.normal_(middle, 0.1, generator=generator)
-    return network.eval()
-
-
-def write_reference(family: Family, prediction: str | None, folder: Path) -> None:
-    """A random model of the family as diffusers writes it."""
-    unet = family.unet_of_v if prediction and family.unet_of_v else family.unet
-    scheduler = family.scheduler.to_json() | ({"prediction_type": prediction} if prediction else {})
-    text = transformers.CLIPTextConfig(**family.text.to_json())
-    with tempfile.TemporaryDirectory() as words:
-        Tokenizer(clip_vocabulary(family.pad_token)).save(Path(words))
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(words)
-    parts = {
-        "unet": redrawn(diffusers.UNet2DConditionModel.from_config(unet.to_json()), 1),
-        "vae": redrawn(diffusers.AutoencoderKL.from_config(family.autoencoder.to_json()), 2),
-        "text_encoder": redrawn(transformers.CLIPTextModel(text), 3),
-        "tokenizer": tokenizer,
-        "scheduler": getattr(diffusers, scheduler["_class_name"]).from_config(scheduler),
-    }
-    none = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    kind = "StableDiffusionInpaintPipeline" if unet.in_channels == 9 else "StableDiffusionPipeline"
-    made = getattr(diffusers, kind)(**parts, **none, requires_safety_checker=False)
-    made.save_pretrained(folder)
 
 
 def same_in_diffusers(single: Path, folder: Path) -> bool:
@@ -99,9 +57,7 @@ def table(model: Path) -> Iterator[str]:
 
 def report(name: str, folder: Path) -> Iterator[str]:
     """The part of the page about one family."""
-    wanted, prediction = CHOSEN[name]
-    family = next(family for family in FAMILIES if family.name == wanted)
-    write_reference(family, prediction, folder)
+    write_reference(name, folder)
     parts = read_parts(folder)
     count = sum(tensor.numel() for each in parts.networks for tensor in each.tensors.values())
     yield f"\n## {name}\n\n{parts.family}, {count:,} parameters; its folder, fp32:\n"
@@ -110,7 +66,7 @@ def report(name: str, folder: Path) -> Iterator[str]:
     write_single(parts, single)
     yield "\nIts single file, fp32:\n"
     yield from table(single)
-    if wanted != "Stable Diffusion 1 inpainting":  # another pipeline would read that
+    if name != "sd15-inpainting":  # another pipeline would read that
         assert same_in_diffusers(single, folder)
         yield "\nThe single file read by diffusers' own loader: the same tensors, bit for bit."
 

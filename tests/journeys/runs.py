@@ -5,13 +5,14 @@ from pathlib import Path
 from calotype.training import TrainSettings
 
 BATCH = 2
-KINDS = ("autoencoder", "adversarial", "diffusion", "features", "reader")
+KINDS = ("autoencoder", "adversarial", "diffusion", "supervised", "features", "reader")
 
 
 def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
     """A run of one of ``KINDS``."""
-    if kind == "diffusion":
-        return diffusion_run(folder, out, samples, autoencoder)
+    if kind in ("diffusion", "supervised"):
+        settings = diffusion_run(folder, out, samples, autoencoder)
+        return settings if kind == "diffusion" else supervised(settings)
     settings = autoencoder_run(folder, out, samples)
     if kind == "autoencoder":
         return settings
@@ -47,3 +48,11 @@ def diffusion_run(folder: Path, out: Path, samples: int, autoencoder: Path) -> T
             "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600},
         }
     )
+
+
+def supervised(settings: TrainSettings) -> TrainSettings:
+    """The run on scenes instead, with a head that says what is in them."""
+    table = settings.model_dump()
+    table["data"] = {"source": "scenes", "count": 6, "size": 32}
+    table["diffusion"] |= {"supervision_weight": 0.1}
+    return TrainSettings.model_validate(table)

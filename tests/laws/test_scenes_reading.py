@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from calotype.scenes import Scene, draw_scene
 from calotype.scenes.camera import away, project
-from calotype.scenes.reader import VALUES, WIDTHS, Reader, losses, read, targets
+from calotype.scenes.cells import VALUES, WIDTHS, losses, targets
+from calotype.scenes.reader import Reader, read
 from calotype.scenes.reading import ATTRIBUTES, Reading, mistakes, shows, truth
 from calotype.training.tasks.reader import mirror
 

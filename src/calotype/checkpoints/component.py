@@ -18,6 +18,7 @@ from calotype.checkpoints.files import (
     write_json,
     write_safetensors,
 )
+from calotype.checkpoints.mapped import let_go
 from calotype.checkpoints.unfilled import unfilled
 from calotype.checkpoints.weights import find_weights, read_weights
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
@@ -118,7 +119,11 @@ def build(
         network = component.kind.network(component.config)
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
-    placed = {name: tensor.to(device, dtype) for name, tensor in component.tensors.items()}
+    placed: dict[str, Tensor] = {}
+    for name, tensor in component.tensors.items():
+        placed[name] = tensor.to(device, dtype)
+        if placed[name] is not tensor:
+            let_go(tensor)
     network.load_state_dict(placed, assign=True)
     return network.eval()
 

@@ -23,7 +23,14 @@ IDENTITY = {
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed", "split", "plain_captions"},
     "autoencoder": {"preset", "features"},
-    "diffusion": {"preset", "start", "autoencoder", "prediction", "vocabulary"},
+    "diffusion": {
+        "preset",
+        "start",
+        "autoencoder",
+        "prediction",
+        "vocabulary",
+        "supervision_weight",
+    },
 }
 
 

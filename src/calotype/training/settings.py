@@ -187,6 +187,12 @@ class DiffusionSettings(Settings):
         le=1,
         description="share of the run over which the pixels' weights count, fading to 1; 0: never",
     )
+    supervision_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="scenes: weight of what a head on the UNet's features says of the objects and "
+        "their places, which teaches it to use the words; 0: without",
+    )
     caption_dropout: float = Field(
         default=0.1,
         ge=0,
@@ -223,3 +229,13 @@ class TrainSettings(Settings):
         default=None, description="for task autoencoder"
     )
     diffusion: DiffusionSettings | None = Field(default=None, description="for task diffusion")
+
+    @model_validator(mode="after")
+    def _only_of_scenes_it_is_known(self) -> Self:
+        weight = self.diffusion.supervision_weight if self.diffusion else 0
+        if weight and self.data.source != "scenes":
+            raise ValueError(
+                f"diffusion.supervision_weight = {weight:g}: only of scenes is it known what is "
+                f'in them, and data.source = "{self.data.source}"'
+            )
+        return self

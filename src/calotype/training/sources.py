@@ -11,6 +11,7 @@ from torch import Tensor
 from calotype.data import CachedSource, FolderSource, Source, table
 from calotype.errors import UserError
 from calotype.scenes import Scene, SceneSource
+from calotype.scenes.cells import targets
 from calotype.training.settings import DataSettings, TrainSettings
 
 Report = Callable[[str, int, int], None]
@@ -74,3 +75,11 @@ def scene_table(
         chunks,
         lambda done, total: report(what.rstrip("0123456789 "), done, total),
     )
+
+
+READINGS = 1  # raise when ``targets`` changes, so that caches know
+
+
+def reading_table(settings: TrainSettings, report: Report) -> np.memmap:
+    """What cells should say of each of a run's scenes, (count, 8, 16, 16) in fp16."""
+    return scene_table(settings, f"readings {READINGS}", targets, report)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -25,8 +26,9 @@ from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source
+from calotype.training.sources import Report, open_source, reading_table
 from calotype.training.state import checkpoints
+from calotype.training.supervision import Supervision
 from calotype.training.task import Loss
 from calotype.unet import UNet
 
@@ -49,10 +51,13 @@ class DiffusionTask:
         autoencoder = load_autoencoder(self.own.autoencoder, self.device, torch.float32)
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
-        self.network = nn.ModuleDict(
-            {"unet": self.model.unet, "conditioner": self.model.conditioner}
-        )
         self.moments = self._encode_all(autoencoder, report)
+        self.supervision, self.targets = None, None
+        parts = {"unet": self.model.unet, "conditioner": self.model.conditioner}
+        if self.own.supervision_weight:
+            self.supervision, self.targets = self._supervise(report)
+            parts["supervision"] = self.supervision
+        self.network = nn.ModuleDict(parts)
 
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
@@ -130,6 +135,13 @@ class DiffusionTask:
             lambda done, total: report("latents", done, total),
         )
 
+    def _supervise(self, report: Report) -> tuple[Supervision, np.memmap]:
+        """The head on the UNet's features, and what it should say of each scene."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            head = Supervision(self.model.unet).to(self.device)
+        return head, reading_table(self.settings, report)
+
     @property
     def shares(self) -> dict[str, float]:
         return {"conditioner.": self.own.text_rate}
@@ -142,7 +154,10 @@ class DiffusionTask:
         captions = tuple(self.source.captions(indices, variants))
         moments = torch.from_numpy(self.moments[list(indices)])
         weights = self._weights(indices, positions)
-        return Batch(positions, captions, moments=moments, weights=weights)
+        wanted = None
+        if self.targets is not None:
+            wanted = torch.from_numpy(self.targets[list(indices)]).float()
+        return Batch(positions, captions, moments=moments, weights=weights, targets=wanted)
 
     def _weights(self, indices: Sequence[int], positions: Tensor) -> Tensor | None:
         """How much each pixel counts, (B, H, W): the source's weights, fading as the run goes on.
@@ -185,7 +200,11 @@ class DiffusionTask:
             weighting=self.own.weighting,
             place_weights=weights,
         )
-        return Loss(losses.mean(), {})
+        if self.supervision is None or batch.targets is None:
+            return Loss(losses.mean(), {})
+        said = self.supervision(batch.targets.to(self.device))
+        total = losses.mean() + self.own.supervision_weight * torch.stack([*said.values()]).sum()
+        return Loss(total, {"denoising": losses.mean(), **said})
 
     def preview(self) -> Image.Image:
         prompts = self.own.preview_prompts or tuple(

@@ -16,14 +16,14 @@ from calotype.diffusion import normal, uniform
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
-from calotype.scenes.reader import SIZE, Reader, losses, read, targets
+from calotype.scenes.cells import losses
+from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, shows
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, scene_table, scenes_of
+from calotype.training.sources import Report, open_source, reading_table, scenes_of
 from calotype.training.task import Loss
 
 NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
-READINGS = 1  # raise when the targets change, so that caches know
 SHOWN = 64  # pictures read for the preview
 
 
@@ -36,7 +36,7 @@ class ReaderTask:
         self.settings = settings
         self.scenes = scenes_of(settings.data)
         self.source = open_source(settings.data, 1, report)
-        self.targets = scene_table(settings, f"readings {READINGS}", targets, report)
+        self.targets = reading_table(settings, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = Reader()

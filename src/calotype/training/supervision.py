@@ -1,0 +1,53 @@
+"""Deep supervision: a head on a UNet's features half-way says what is in the scene, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from calotype.scenes.cells import CHANNELS, GRID, losses
+from calotype.scenes.scene import GROUNDS
+from calotype.unet import UNet
+
+HIDDEN = 128
+RARE = -5.0  # log odds of a cell to be the middle of an object, before anything is learned
+
+
+class Supervision(nn.Module):
+    """How far what a UNet's features of a noisy latent say is from what the scene is.
+
+    A wrong word hardly shows in the error of the noise, but it does in what is said of the scene:
+    that teaches the UNet to take the words to their places. Deep supervision (Lee et al. 2015,
+    equation 3), at the output of the last up block but one; the head, trained along, is thrown
+    away.
+    """
+
+    def __init__(self, unet: UNet):
+        super().__init__()
+        seen = max(-2, -len(unet.plan.up))
+        self.cells = nn.Sequential(
+            nn.Conv2d(unet.plan.up[seen].out_channels, HIDDEN, 1),
+            nn.SiLU(),
+            nn.Conv2d(HIDDEN, CHANNELS, 1),
+        )
+        with torch.no_grad():
+            # Else the first steps would do nothing but unlearn objects everywhere.
+            self.cells[-1].bias[0] = RARE
+        self.ground = nn.Linear(unet.plan.up[seen].out_channels, len(GROUNDS))
+        self._said: Sequence[Tensor] = ()
+        unet.up_blocks[seen].register_forward_hook(self._listen)
+
+    def _listen(self, block: nn.Module, given: object, said: Tensor) -> None:
+        self._said = (said,)
+
+    def forward(self, wanted: Tensor) -> dict[str, Tensor]:
+        """The mean loss of each thing that is said, by name, after the UNet's pass over a batch.
+
+        wanted: as ``calotype.scenes.cells.targets`` makes it.
+        """
+        (said,), self._said = self._said, ()
+        said = F.adaptive_avg_pool2d(said.float(), GRID)
+        return losses(self.cells(said), self.ground(said.mean((2, 3))), wanted)
