@@ -2,9 +2,11 @@
 
 import math
 
+import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from calotype.diffusion import Noise, integers, normal, uniform
 
@@ -110,3 +112,40 @@ def test_global_random_state_is_neither_read_nor_moved() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(3)
     assert torch.equal(normal(1, 2, "x", (4,)), first)
+
+
+LEVELS = st.floats(1e-3, 5e3)
+
+
+@given(LEVELS, LEVELS, LEVELS)
+def test_a_brownian_motion_adds_up(a: float, b: float, c: float) -> None:
+    """Its change over two ways is the sum of its changes over each."""
+    low, middle, high = sorted((a, b, c))
+    assume(low < middle < high)
+    noise = Noise(seeds=(3,), shape=(64,))
+
+    def change(above: float, below: float) -> Tensor:
+        return noise.between(above, below).double() * math.sqrt(above - below)
+
+    whole, parts = change(high, low), change(high, middle) + change(middle, low)
+    # The tree ends at the 4096th part of an octave; within one the motion is a straight line.
+    assert float((whole - parts).abs().max()) < 6 * math.sqrt(high / 4096)
+
+
+@given(LEVELS, LEVELS)
+def test_the_way_between_two_levels_has_unit_noise(a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assume(low < high)
+    drawn = Noise(seeds=(1, 2), shape=(4096,)).between(high, low)
+    assert drawn.shape == (2, 4096)
+    # The standard errors of mean and deviation of 8192 normals are 0.011 and 0.008.
+    assert abs(float(drawn.mean())) < 0.05
+    assert float(drawn.std()) == pytest.approx(1, abs=0.04)
+    alone = Noise(seeds=(2,), shape=(4096,)).between(high, low)
+    assert torch.equal(alone[0], drawn[1])
+
+
+def test_ways_that_do_not_meet_are_independent() -> None:
+    noise = Noise(seeds=range(4), shape=(4096,))
+    one, other = noise.between(8.0, 3.0), noise.between(3.0, 1.0)
+    assert abs(float((one * other).mean())) < 0.04

@@ -14,7 +14,7 @@ libraries differ in the last bit of many of the values.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -26,6 +26,9 @@ Seeds = int | Sequence[int] | Tensor
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+
+_DEPTH = 12  # of the tree of a Brownian motion in each octave of noise levels
+_OCTAVES = 1100  # more than there are powers of two below one
 
 
 def philox(counter: Sequence[Tensor], key: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -120,6 +123,55 @@ class Noise:
     def __call__(self, index: int) -> Tensor:
         """The unit noise (B, C, h, w) of step ``index``."""
         return normal(self.seeds, index, "step", self.shape, self.device)
+
+    def between(self, high: float, low: float) -> Tensor:
+        """The unit noise (B, C, h, w) of the way from one noise level down to another.
+
+        The change of one Brownian motion in sigma, over the root of its variance: more steps see
+        the same motion, in finer pieces (Li et al. 2020, "Scalable gradients for SDEs", section 4).
+        """
+        weights = _change(high, low)
+        rows = [seed for seed in self.seeds for _ in weights]
+        nodes = [*weights] * len(self.seeds)
+        draws = normal(rows, nodes, "motion", self.shape, self.device)
+        pieces = draws.unflatten(0, (len(self.seeds), len(weights))).unbind(1)
+        size = math.sqrt(sum(weight**2 for weight in weights.values()))
+        # One after the other: the order of a sum must not hang on the batch.
+        moved = torch.zeros_like(pieces[0])
+        for piece, weight in zip(pieces, weights.values(), strict=True):
+            moved = moved + piece * (weight / size)
+        return moved
+
+
+def _change(high: float, low: float) -> dict[int, float]:
+    """What the normals of a Brownian motion's tree count in its change between two noise levels.
+
+    Within each octave the motion is Schauder's series (Levy's construction): a straight line to the
+    octave's end, and for each finer half a hat over it. Numbers of normals, with their weights.
+    """
+    found: dict[int, float] = {}
+    for octave in range(_octave(low), _octave(high) + 1):
+        start = 2.0**octave
+        for sign, level in ((1, high), (-1, low)):
+            place = min(max((level - start) / start, 0.0), 1.0)
+            for node, weight in _series(place):
+                key = ((octave + _OCTAVES) << 16) + node
+                found[key] = found.get(key, 0.0) + sign * weight * math.sqrt(start)
+    return {key: weight for key, weight in found.items() if weight} or {0: 1.0}
+
+
+def _series(place: float) -> Iterator[tuple[int, float]]:
+    """The terms at a place in [0, 1] of a motion on it: numbers in its tree, with weights."""
+    yield 0, place
+    for depth in range(_DEPTH):
+        part = min(int(place * 2**depth), 2**depth - 1)
+        across = place * 2**depth - part  # of the hat's support
+        yield 2**depth + part, (1 - abs(2 * across - 1)) * 2.0 ** (-depth / 2 - 1)
+
+
+def _octave(level: float) -> int:
+    """The power of two at or below a noise level."""
+    return math.frexp(level)[1] - 1
 
 
 def _words(

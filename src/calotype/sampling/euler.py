@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, state
+from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
 
 
 def euler(
@@ -26,9 +26,23 @@ def euler(
     for index, (here, there) in enumerate(pairwise(levels)):
         x0 = denoise(x, here)
         down, up = ancestral(here, there, eta)
-        x = x0 + (x - x0) * (down / here)
+        x = towards(x0, x, here, down)
         if up > 0:
             x = x + noise(index).to(x) * up
+        yield Step(index, there, x, x0)
+
+
+def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> Iterator[Step]:
+    """Walk x down the levels, at each of them with all of its noise drawn anew.
+
+    Luo et al. 2023, "Latent consistency models", algorithm 3: for networks distilled to find x0 at
+    once.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        x = x0 + noise(index).to(x) * there if there > 0 else x0
         yield Step(index, there, x, x0)
 
 

@@ -1,4 +1,8 @@
-"""Multistep solvers: the denoised latents of earlier steps are remembered and extrapolated."""
+"""Multistep solvers: the denoised latents of earlier steps are remembered and extrapolated.
+
+Strides are of lambda = -log sigma. With eta above 0 the walk follows the SDE: it goes below the
+next level by the part eta of the stride, and noise brings it back up.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, Step, state
+from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
 
 
-def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
-    """Walk x (B, C, h, w) down the noise levels by DPM-Solver++(2M).
+def dpmpp_2m(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
+) -> Iterator[Step]:
+    """Walk x (B, C, h, w) down the noise levels by DPM-Solver++(2M), or at eta = 1 by 2M SDE.
 
-    Lu et al. 2022, "DPM-Solver++", algorithm 2, in strides of lambda = -log sigma. The first step
-    and one that ends at 0 are of first order: no past the one, an infinite stride the other.
+    Lu et al. 2022, "DPM-Solver++", algorithm 2 and equation 17. The first step and one that ends
+    at 0 are of first order: no past the one, an infinite stride the other.
     """
     x = state(x)
     levels = sigmas.tolist()
@@ -27,6 +33,60 @@ def dpmpp_2m(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
             stride = math.log(here / there)
             if stride_before > 0:
                 aim = x0 + (x0 - before) * (stride / (2 * stride_before))
-        x = aim + (x - aim) * (there / here)
+        down, up = reverse_sde(here, there, eta)
+        x = towards(aim, x, here, down)
+        if up > 0:
+            x = x + noise.between(here, there).to(x) * up
         before, stride_before = x0, stride
         yield Step(index, there, x, x0)
+
+
+def dpmpp_3m(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 1.0
+) -> Iterator[Step]:
+    """Walk x down the noise levels by DPM-Solver++(3M) for the SDE, as k-diffusion has it.
+
+    Through the last three x0 as a function of lambda goes a parabola, by divided differences; the
+    weights of its terms are the exponential integrals phi_2 and phi_3.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    past: list[tuple[float, Tensor]] = []  # (lambda, x0), the newest first
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        down, up = reverse_sde(here, there, eta)
+        x = towards(x0, x, here, down)
+        if there > 0:
+            past = [(-math.log(here), x0), *past[:2]]
+            x = x + _curved(past, math.log(here / there), math.log(here / down))
+        if up > 0:
+            x = x + noise.between(here, there).to(x) * up
+        yield Step(index, there, x, x0)
+
+
+def _curved(past: list[tuple[float, Tensor]], stride: float, longer: float) -> Tensor | float:
+    """What the slope and the curvature of x0 add to a step; ``longer`` counts the part of eta."""
+    if len(past) < 2 or stride == 0:
+        return 0.0
+    (now, x0), (then, before), *earlier = past
+    back = (now - then) / stride
+    if back == 0:
+        return 0.0
+    slope, curvature = (x0 - before) / back, None
+    if earlier:
+        first, oldest = earlier[0]
+        further = (then - first) / stride
+        if further > 0:
+            bent = slope - (before - oldest) / further
+            slope = slope + bent * (back / (back + further))
+            curvature = bent / (back + further)
+    phi_2 = math.expm1(-longer) / longer + 1
+    if curvature is None:
+        return slope * phi_2
+    return slope * phi_2 - curvature * (phi_2 / longer - 0.5)
+
+
+def reverse_sde(here: float, there: float, eta: float) -> tuple[float, float]:
+    """(down, up) of the reverse SDE's exact step over a constant x0; down^2 + up^2 = there^2."""
+    down = there * (there / here) ** eta
+    return down, math.sqrt(max(0.0, there**2 - down**2))

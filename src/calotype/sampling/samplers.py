@@ -9,11 +9,25 @@ from torch import Tensor
 
 from calotype.diffusion import SchedulerConfig
 from calotype.errors import UserError, nearest
-from calotype.sampling.euler import euler
-from calotype.sampling.heun import heun
-from calotype.sampling.multistep import dpmpp_2m
-from calotype.sampling.sigmas import DDIM, DDPM, DPM_SOLVER, K_DIFFUSION, Convention, Path, lay
+from calotype.sampling.adams import deis, lms, plms
+from calotype.sampling.euler import euler, lcm
+from calotype.sampling.heun import heun, restart
+from calotype.sampling.multistep import dpmpp_2m, dpmpp_3m
+from calotype.sampling.sigmas import (
+    DDIM,
+    DDPM,
+    DEIS,
+    DPM_SOLVER,
+    K_DIFFUSION,
+    LCM,
+    RESTART,
+    Convention,
+    Path,
+    lay,
+)
+from calotype.sampling.singlestep import dpm2, dpmpp_2s, dpmpp_sde
 from calotype.sampling.step import Denoise, NoiseSource, Step
+from calotype.sampling.unipc import unipc
 
 
 @dataclass(frozen=True)
@@ -22,12 +36,14 @@ class Sampler:
 
     function: the generator that walks.
     convention: how its path is laid.
-    eta: the share of fresh noise when the request names none; None for a sampler that draws none.
+    eta: the share of fresh noise when the request names none; None for a sampler without a share.
+    draws: whether one without a share draws noise all the same.
     """
 
     function: Callable[..., Iterator[Step]]
     convention: Convention
     eta: float | None = None
+    draws: bool = False
 
     def walk(
         self,
@@ -37,22 +53,38 @@ class Sampler:
         noise: NoiseSource,
         eta: float | None = None,
     ) -> Iterator[Step]:
-        """Walk x down the noise levels; ``eta`` None is the sampler's own."""
-        if self.eta is None:
-            if eta:
-                raise UserError(f"eta {eta}: this sampler draws no noise; leave it out")
-            return self.function(denoise, x, sigmas)
-        return self.function(denoise, x, sigmas, noise=noise, eta=self.eta if eta is None else eta)
+        """Walk x along the noise levels; ``eta`` None is the sampler's own."""
+        if self.eta is not None:
+            share = self.eta if eta is None else eta
+            return self.function(denoise, x, sigmas, noise=noise, eta=share)
+        if eta:
+            raise UserError(
+                f"eta {eta}: this sampler has no share of noise to choose; leave it out"
+            )
+        return self.function(denoise, x, sigmas, **({"noise": noise} if self.draws else {}))
 
 
 SAMPLERS = {
     "ddim": Sampler(euler, DDIM, eta=0.0),
     "ddpm": Sampler(euler, DDPM, eta=1.0),
+    "plms": Sampler(plms, DDIM),
     "euler": Sampler(euler, K_DIFFUSION, eta=0.0),
     "euler_ancestral": Sampler(euler, K_DIFFUSION, eta=1.0),
     "heun": Sampler(heun, K_DIFFUSION),
-    "dpm++2m": Sampler(dpmpp_2m, DPM_SOLVER),
+    "lms": Sampler(lms, K_DIFFUSION),
+    "dpm2": Sampler(dpm2, K_DIFFUSION, eta=0.0),
+    "dpm2_ancestral": Sampler(dpm2, K_DIFFUSION, eta=1.0),
+    "dpm++2s_ancestral": Sampler(dpmpp_2s, K_DIFFUSION, eta=1.0),
+    "dpm++2m": Sampler(dpmpp_2m, DPM_SOLVER, eta=0.0),
+    "dpm++2m_sde": Sampler(dpmpp_2m, DPM_SOLVER, eta=1.0),
+    "dpm++3m_sde": Sampler(dpmpp_3m, K_DIFFUSION, eta=1.0),
+    "dpm++sde": Sampler(dpmpp_sde, K_DIFFUSION, eta=1.0),
+    "unipc": Sampler(unipc, DPM_SOLVER),
+    "deis": Sampler(deis, DEIS),
+    "lcm": Sampler(lcm, LCM, draws=True),
+    "restart": Sampler(restart, RESTART, draws=True),
 }
+"""DDPM is DDIM at eta = 1, Euler a is Euler there, 2M SDE is 2M: one function each."""
 
 
 def sampler(name: str) -> Sampler:

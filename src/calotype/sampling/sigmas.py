@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +14,20 @@ from torch import Tensor
 from calotype.diffusion import Schedule, SchedulerConfig
 from calotype.errors import UserError, nearest
 
-SPACINGS = ("leading", "trailing", "linspace", "karras")
+SPACINGS = (
+    "leading",
+    "trailing",
+    "linspace",
+    "sgm_uniform",
+    "karras",
+    "exponential",
+    "align_your_steps",
+)
+DISTILLED = "distilled"  # that of consistency models, no request's
+BY_LEVEL = ("karras", "exponential", "align_your_steps")  # the others space timesteps
+
+ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+"""The levels found for Stable Diffusion 1.5 in 10 steps (Sabour et al. 2024, appendix)."""
 
 _ZERO_SNR_FLOOR = 2.0**-24  # that of diffusers, in all its schedulers but DDIM and DDPM
 
@@ -22,14 +36,17 @@ _ZERO_SNR_FLOOR = 2.0**-24  # that of diffusers, in all its schedulers but DDIM 
 class Convention:
     """How a family of samplers has always laid its path; what parity with other programs hangs on.
 
-    spacing: when neither the request nor the folder names one.
+    spacing: when neither the request nor the folder names one; of consistency models, whatever the
+        folder says, the timesteps that they were distilled for.
     nodes: how the timesteps divide. "whole": rounded, one a step. "fractional": the same, not
         rounded. "intervals": rounded, one a step and one more, the last, which is left out.
     start: "prior" is n sqrt(1 + sigma^2), the variance-preserving prior. "spacing" is that for
         leading timesteps, which begin below the last of training, and n sigma for the others.
-    end: "zero", or "config": sigma_0 if the folder says set_alpha_to_one false, else zero.
+    end: "zero"; "config": sigma_0 if the folder says set_alpha_to_one false, else zero; "first":
+        sigma_0.
     karras_whole: Karras levels run over the whole table and their timesteps are rounded; else they
         run over the path's own ends and timesteps are fractional.
+    restarts: the path goes up again on its way: see ``with_restarts``.
     zero_snr_floor: under the last alpha-bar, where the folder asks for zero terminal SNR; None for
         that of ``SchedulerConfig.schedule``.
     """
@@ -37,9 +54,15 @@ class Convention:
     spacing: str
     nodes: Literal["whole", "fractional", "intervals"]
     start: Literal["prior", "spacing"]
-    end: Literal["zero", "config"] = "zero"
+    end: Literal["zero", "config", "first"] = "zero"
     karras_whole: bool = False
+    restarts: bool = False
     zero_snr_floor: float | None = None
+
+    @property
+    def timesteps(self) -> str:
+        """The spacing of timesteps whose ends the levels of ``BY_LEVEL`` run between."""
+        return self.spacing if self.spacing in ("leading", "trailing") else "linspace"
 
 
 DDIM = Convention(spacing="leading", nodes="whole", start="prior", end="config")
@@ -54,6 +77,9 @@ DPM_SOLVER = Convention(
     karras_whole=True,
     zero_snr_floor=_ZERO_SNR_FLOOR,
 )
+DEIS = replace(DPM_SOLVER, end="first")
+LCM = replace(DDPM, spacing=DISTILLED)
+RESTART = replace(K_DIFFUSION, spacing="karras", restarts=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +114,30 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
     schedule = config.schedule
     if convention.zero_snr_floor is not None:
         schedule = config.schedule_with(convention.zero_snr_floor)
-    karras_levels = spacing == "karras" or (spacing is None and config.use_karras_sigmas)
-    if spacing is None or spacing == "karras":
-        spacing = config.timestep_spacing or convention.spacing
-    sigmas = schedule.sigma(timesteps(spacing, convention, count, steps, config.steps_offset))
-    if karras_levels:
-        ends = schedule.sigmas if convention.karras_whole else sigmas.flip(0)
-        sigmas = karras(float(ends[0]), float(ends[-1]), steps)
-        schedule = replace(schedule, whole_timesteps=convention.karras_whole)
-    at_zero = convention.end == "zero" or config.set_alpha_to_one
+    if spacing is None and convention.spacing != DISTILLED:
+        spacing = "karras" if config.use_karras_sigmas else config.timestep_spacing
+    spacing = spacing or convention.spacing
+    by_level = spacing if spacing in BY_LEVEL else None
+    if by_level:
+        spacing = config.timestep_spacing or convention.timesteps
+    at_zero = convention.end == "zero" or (convention.end == "config" and config.set_alpha_to_one)
     end = 0.0 if at_zero else float(schedule.sigmas[0])
+
+    def levels(count: int) -> Tensor:
+        t = timesteps(spacing, convention, len(schedule.sigmas), count, config.steps_offset)
+        sigmas = schedule.sigma(t)
+        if by_level:
+            ends = schedule.sigmas if convention.karras_whole else sigmas.flip(0)
+            sigmas = leveled(by_level, float(ends[0]), float(ends[-1]), count)
+        return torch.cat([sigmas, sigmas.new_tensor([end])])
+
+    sigmas = with_restarts(levels, steps) if convention.restarts else levels(steps)
+    if by_level:
+        schedule = replace(schedule, whole_timesteps=convention.karras_whole)
     first = float(sigmas[0])
     from_prior = convention.start == "prior" or spacing == "leading"
     return Path(
-        sigmas=torch.cat([sigmas, sigmas.new_tensor([end])]),
+        sigmas=sigmas,
         start=math.hypot(1, first) if from_prior else first,
         final_alpha=1 / math.hypot(1, end),
         schedule=schedule,
@@ -113,8 +149,10 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
 
     leading: multiples of a whole stride, moved up by ``offset``, and down again where that passes
     the end. trailing: from the last timestep down in equal strides. linspace: the last timestep,
-    0, and equal strides between.
+    0, and equal strides between. sgm_uniform: linspace with one more, the last left out.
     """
+    if spacing == DISTILLED:
+        return distilled(count, steps)
     nodes = steps + 1 if convention.nodes == "intervals" else steps
     if spacing == "leading":
         t = np.arange(nodes)[::-1] * max(1, count // nodes) + float(offset)
@@ -122,9 +160,51 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
     elif spacing == "trailing":
         t = np.round(count - np.arange(steps) * (count / steps)) - 1
     else:
-        t = np.linspace(0, count - 1, nodes)[::-1]
+        t = np.linspace(0, count - 1, steps + 1 if spacing == "sgm_uniform" else nodes)[::-1]
         t = t if convention.nodes == "fractional" else np.round(t)
     return torch.from_numpy(t[:steps].copy())
+
+
+def distilled(count: int, steps: int, learned: int = 50) -> Tensor:
+    """(steps,) of the trailing timesteps that a latent consistency model was distilled for."""
+    if steps > learned:
+        raise UserError(f"steps {steps}: a consistency model has 1 to {learned}")
+    stride = count // learned
+    known = np.arange(learned, 0, -1) * stride - 1
+    return torch.from_numpy(known[np.linspace(0, learned, steps, endpoint=False).astype(int)] * 1.0)
+
+
+def leveled(name: str, low: float, high: float, steps: int) -> Tensor:
+    """(steps,) levels from high to low, spaced by one of ``BY_LEVEL``."""
+    if name == "karras":
+        return karras(low, high, steps)
+    if name == "exponential":
+        return torch.from_numpy(np.geomspace(high, low, steps))
+    return aligned(steps).clamp(low, high)
+
+
+def aligned(steps: int) -> Tensor:
+    """(steps,) levels of Align Your Steps, which has 10; others by log-linear interpolation."""
+    wanted = np.linspace(0, 1, steps + 1)[:-1]
+    known = np.linspace(0, 1, len(ALIGNED))
+    return torch.from_numpy(np.exp(np.interp(wanted, known, np.log(ALIGNED))))
+
+
+def with_restarts(
+    levels: Callable[[int], Tensor], steps: int, low: float = 0.1, high: float = 2.0
+) -> Tensor:
+    """A path of ``steps`` steps that goes from about ``low`` up to ``high`` again, and down anew.
+
+    Xu et al. 2023, "Restart sampling". From 20 steps on nine of them go back once, from 36 on a
+    quarter of them twice; going up counts as one.
+    """
+    if steps < 20:
+        return levels(steps)
+    again, times = (steps // 4, 2) if steps >= 36 else (9, 1)
+    down = levels(steps - again * times)
+    place = int((down - low).abs().argmin())
+    back = karras(float(down[place]), high, again)
+    return torch.cat([down[: place + 1], *[back] * times, down[place + 1 :]])
 
 
 def karras(low: float, high: float, steps: int, rho: float = 7.0) -> Tensor:

@@ -1,9 +1,10 @@
-"""Step: what a sampler yields; and the two functions that are all it knows of the world."""
+"""Step: what a sampler yields; and the two things that are all it knows of the world."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,8 +12,17 @@ from torch import Tensor
 Denoise = Callable[[Tensor, float], Tensor]
 """(x, sigma) -> x0, where x = x0 + sigma n."""
 
-NoiseSource = Callable[[int], Tensor]
-"""Step index -> unit noise in x's shape."""
+
+class NoiseSource(Protocol):
+    """Unit noise in x's shape: of a step, or of the way between two noise levels."""
+
+    def __call__(self, index: int, /) -> Tensor:
+        """That of step ``index``."""
+        ...
+
+    def between(self, high: float, low: float, /) -> Tensor:
+        """The change of one Brownian motion in sigma, over the root of its variance."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +30,7 @@ class Step:
     """One step of a walk, after it was made.
 
     index: from 0.
-    sigma: the noise level that x has come down to.
+    sigma: the noise level that x has come to.
     x: the latent there, in Karras coordinates.
     x0: the clean latent that the step was aimed at.
     """
@@ -34,3 +44,11 @@ class Step:
 def state(x: Tensor) -> Tensor:
     """x in float32 or wider: a walk's small steps vanish in half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def towards(aim: Tensor, x: Tensor, here: float, there: float) -> Tensor:
+    """x moved from one noise level to another on the straight line through ``aim`` at level 0.
+
+    DDIM's step, and what every exponential integrator of x0 comes to in Karras coordinates.
+    """
+    return aim + (x - aim) * (there / here)

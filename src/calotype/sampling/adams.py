@@ -1,0 +1,108 @@
+"""Adams-Bashforth: the slopes (x - x0) / sigma of earlier steps are fitted and integrated.
+
+The three names differ in what the polynomial runs through the slopes over: the number of the step
+(PLMS), sigma (LMS) or log sigma (DEIS).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+from torch import Tensor
+
+from calotype.sampling.step import Denoise, Step, state
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+"""Of Gauss's quadrature over [-1, 1], exact to degree 31."""
+
+EQUIDISTANT = (
+    (1.0,),
+    (3 / 2, -1 / 2),
+    (23 / 12, -16 / 12, 5 / 12),
+    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+)
+"""Weights of the newest slopes where all strides are taken to be equal, by how many there are."""
+
+
+def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """Pseudo linear multistep (Liu et al. 2022, "Pseudo numerical methods", equations 9 to 13).
+
+    The first of several steps is Heun's, with two calls; every other has one.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    slopes: list[Tensor] = []
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        slopes = [(x - x0) / here, *slopes[:3]]
+        mixed = sum_of(EQUIDISTANT[len(slopes) - 1], slopes)
+        if index == 0 and there > 0 and len(levels) > 2:
+            landed = x + mixed * (there - here)
+            mixed = (mixed + (landed - denoise(landed, there)) / there) / 2
+        x = x + mixed * (there - here)
+        yield Step(index, there, x, x0)
+
+
+def lms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """Linear multistep of order 4 over sigma, k-diffusion's (Adams-Bashforth, uneven strides)."""
+    return _walk(denoise, x, sigmas, 4, lambda s: s)
+
+
+def deis(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """DEIS of order 2 over log sigma (Zhang and Chen 2022, "rho-AB-DEIS", equation 15).
+
+    A walk of fewer than 15 steps ends with one of first order, as diffusers' does.
+    """
+    return _walk(denoise, x, sigmas, 2, np.log, first_order_end=len(sigmas) <= 15)
+
+
+def _walk(
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    order: int,
+    axis: Callable[[np.ndarray], np.ndarray],
+    first_order_end: bool = False,
+) -> Iterator[Step]:
+    x = state(x)
+    levels = sigmas.tolist()
+    slopes: list[Tensor] = []
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        slopes = [(x - x0) / here, *slopes[: order - 1]]
+        if first_order_end and index == len(levels) - 2:
+            slopes = slopes[:1]
+        seen = levels[index - len(slopes) + 1 : index + 1][::-1]
+        x = x + sum_of(integrals(axis, seen, here, there), slopes)
+        yield Step(index, there, x, x0)
+
+
+def integrals(
+    axis: Callable[[np.ndarray], np.ndarray], seen: list[float], here: float, there: float
+) -> list[float]:
+    """From ``here`` to ``there``, of each Lagrange polynomial over axis(sigma) at levels seen.
+
+    Levels that meet, as rounding may make them, count once: the newest of them.
+    """
+    if len(seen) == 1:
+        return [there - here]
+    levels = here + (there - here) * (NODES + 1) / 2
+    at, nodes = axis(levels), axis(np.array(seen))
+    found: list[float] = []
+    for j, node in enumerate(nodes):
+        others = [n for n in nodes if n != node]
+        repeated = any(n == node for n in nodes[:j])
+        basis = math.prod([(at - n) / (node - n) for n in others], start=np.ones_like(at))
+        found.append(0.0 if repeated else float(WEIGHTS @ basis) * (there - here) / 2)
+    return found
+
+
+def sum_of(weights: tuple[float, ...] | list[float], slopes: list[Tensor]) -> Tensor:
+    """The weighted sum of slopes."""
+    total = slopes[0] * weights[0]
+    for weight, slope in zip(weights[1:], slopes[1:], strict=True):
+        total = total + slope * weight
+    return total

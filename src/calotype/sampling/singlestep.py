@@ -1,0 +1,87 @@
+"""Singlestep solvers of second order: a look half-way down decides the step.
+
+Half-way is the geometric mean of two noise levels. DPM-Solver-2 takes there the slope (x - x0) /
+sigma for the whole step, DPM-Solver++(2S) takes x0; each goes below the next level and adds noise
+where eta says so, as ``euler`` does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from torch import Tensor
+
+from calotype.sampling.euler import ancestral
+from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
+
+
+def dpm2(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
+) -> Iterator[Step]:
+    """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3).
+
+    Two calls a step, one for a step down to 0.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        down, up = ancestral(here, there, eta)
+        if down > 0:
+            half = math.sqrt(here * down)
+            between = towards(x0, x, here, half)
+            slope = (between - denoise(between, half)) / half
+            x = x + slope * (down - here)
+        else:
+            x = x0
+        if up > 0:
+            x = x + noise(index).to(x) * up
+        yield Step(index, there, x, x0)
+
+
+def dpmpp_2s(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
+) -> Iterator[Step]:
+    """DPM-Solver++(2S) (Lu et al. 2022, "DPM-Solver++", algorithm 1), ancestral as k-diffusion's.
+
+    Two calls a step, one for a step down to 0.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        down, up = ancestral(here, there, eta)
+        if down > 0:
+            half = math.sqrt(here * down)
+            x0 = denoise(towards(x0, x, here, half), half)
+        x = towards(x0, x, here, down)
+        if up > 0:
+            x = x + noise(index).to(x) * up
+        yield Step(index, there, x, x0)
+
+
+def dpmpp_sde(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 1.0
+) -> Iterator[Step]:
+    """DPM-Solver++ for the SDE, k-diffusion's: both halves draw from one Brownian motion.
+
+    Two calls a step, one for a step down to 0.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        if there > 0:
+            half = math.sqrt(here * there)
+            down, up = ancestral(here, half, eta)
+            between = towards(x0, x, here, down)
+            if up > 0:
+                between = between + noise.between(here, half).to(x) * up
+            x0 = denoise(between, half)
+        down, up = ancestral(here, there, eta)
+        x = towards(x0, x, here, down)
+        if up > 0:
+            x = x + noise.between(here, there).to(x) * up
+        yield Step(index, there, x, x0)

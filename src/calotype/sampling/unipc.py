@@ -1,0 +1,51 @@
+"""UniPC: DPM-Solver++(2M)'s prediction, corrected by the next x0 at no further call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from torch import Tensor
+
+from calotype.sampling.step import Denoise, Step, state, towards
+
+
+def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
+    """Walk x (B, C, h, w) down the noise levels by UniPC of order 2, B(h) = e^h - 1.
+
+    Zhao et al. 2023, "UniPC", algorithms 5 and 7. The first step and the last are of first order.
+    """
+    x = state(x)
+    levels = sigmas.tolist()
+    past: list[tuple[float, Tensor]] = []  # (sigma, x0), the newest first
+    left, curved = x, False  # where the last step set out, and whether it was of second order
+    for index, (here, there) in enumerate(pairwise(levels)):
+        x0 = denoise(x, here)
+        if past and here < past[0][0]:
+            x = towards(corrected(past, here, x0, curved), left, past[0][0], here)
+        past, left = [(here, x0), *past[:1]], x
+        curved = 0 < index < len(levels) - 2 and there < here < past[1][0]
+        aim = x0
+        if curved:
+            (_, newest), (then, before) = past
+            ahead, back = math.log(here / there), math.log(then / here)
+            aim = newest + (newest - before) * (ahead / (2 * back))
+        x = towards(aim, x, here, there)
+        yield Step(index, there, x, x0)
+
+
+def corrected(past: list[tuple[float, Tensor]], here: float, found: Tensor, curved: bool) -> Tensor:
+    """What the step that has come to ``here`` should have aimed at, now that x0 there is found."""
+    before, x0 = past[0]
+    ahead = found - x0
+    if not curved:
+        return x0 + ahead / 2
+    stride = math.log(before / here)
+    back = math.log(past[1][0] / before) / stride
+    behind = (x0 - past[1][1]) / back
+    whole = 1 / -math.expm1(-stride)
+    b1 = whole - 1 / stride
+    b2 = whole - 2 * b1 / stride
+    share = (b1 - b2) / (1 + back)
+    return x0 + behind * share + ahead * (b1 - share)
