@@ -8,7 +8,7 @@ from torch import Tensor
 
 from calotype.condition import Condition
 from calotype.diffusion import PREDICTIONS, Denoiser, SchedulerConfig, normal, target
-from calotype.sampling import classifier_free
+from calotype.sampling import classifier_free, thresholded, within
 
 SCHEDULE = SchedulerConfig(prediction_type="v_prediction").schedule
 X = normal(range(3), 0, "x", (4, 2, 2)).double()
@@ -95,3 +95,29 @@ def test_conditions_that_differ_in_kind_are_ours_to_mend() -> None:
     denoiser = Denoiser(network, SCHEDULE, "epsilon")
     with pytest.raises(AssertionError):
         classifier_free(denoiser, WANTED, Condition(), 7.5)
+
+
+@given(kinds, levels, levels, levels, scales)
+def test_guidance_within_an_interval(
+    kind: str, sigma: float, one: float, other: float, scale: float
+) -> None:
+    """As ever between the levels, the condition alone outside of them."""
+    low, high = sorted((one, other))
+    denoiser = Denoiser(network, SCHEDULE, kind)
+    guided = classifier_free(denoiser, WANTED, UNWANTED, within(scale, high, low))
+    as_ever = classifier_free(denoiser, WANTED, UNWANTED, scale if low <= sigma <= high else 1.0)
+    assert torch.equal(guided(X, sigma), as_ever(X, sigma))
+
+
+@given(st.floats(0.5, 0.999), st.floats(0.1, 30))
+def test_thresholding_keeps_numbers_within_their_range(share: float, size: float) -> None:
+    """Nothing is left beyond it; rows within it are untouched; signs and order are kept."""
+    x0 = X * size
+    clipped = thresholded(lambda x, sigma: x, share)(x0, 1.0)
+    assert float(clipped.abs().max()) <= 1 + 1e-12
+    assert torch.equal(clipped.sign(), x0.sign())
+    for row, before in zip(clipped, x0, strict=True):
+        if float(before.abs().max()) <= 1:
+            assert torch.equal(row, before)
+        ranked = row.flatten()[before.flatten().argsort()]
+        assert bool((ranked.diff() >= 0).all())

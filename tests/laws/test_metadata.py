@@ -13,8 +13,18 @@ from pydantic import ValidationError
 
 from calotype import Sampling, TextToImage, read_request
 from calotype.errors import UserError
-from calotype.generate.metadata import SAMPLER_NAMES, parameters, png
-from calotype.generate.request import LAST_SEED, SamplerName, ScheduleName
+from calotype.generate.metadata import parameters, png
+from calotype.generate.names import (
+    COMFY,
+    DIFFUSERS,
+    TOLD_SAMPLERS,
+    TOLD_SCHEDULES,
+    WEB_UI,
+    SamplerName,
+    ScheduleName,
+    named,
+)
+from calotype.generate.request import LAST_SEED
 from calotype.sampling import SAMPLERS, SPACINGS
 
 # All that a prompt may hold, with what a format trips over made frequent.
@@ -28,6 +38,9 @@ def requests(draw: st.DrawFn) -> TextToImage:
     sampling = Sampling(
         sampler=draw(st.sampled_from(get_args(SamplerName))),
         schedule=draw(st.none() | st.sampled_from(get_args(ScheduleName))),
+        guidance_start=draw(st.floats(0, 1)),
+        guidance_end=draw(st.floats(0, 1)),
+        threshold=draw(st.none() | st.floats(0.5, 0.999)),
         steps=draw(st.integers(1, 1000)),
         guidance_scale=draw(st.floats(0, 1000)),
         guidance_rescale=draw(st.floats(0, 1)),
@@ -106,8 +119,43 @@ def test_parameters_as_the_web_ui_writes_them():
 
 def test_every_sampler_has_its_place():
     """The record's names, kept apart so that it costs no torch, are those of the samplers."""
-    assert set(get_args(SamplerName)) == set(SAMPLERS) == set(SAMPLER_NAMES)
-    assert set(get_args(ScheduleName)) == set(SPACINGS)
+    assert set(get_args(SamplerName)) == set(SAMPLERS) == set(TOLD_SAMPLERS)
+    assert {None, *get_args(ScheduleName)} == {None, *SPACINGS} == set(TOLD_SCHEDULES)
+
+
+@pytest.mark.parametrize("table", [WEB_UI, COMFY, DIFFUSERS])
+def test_names_of_other_programs(table):
+    for name, ours in table.items():
+        assert Sampling(sampler=name).sampler == ours
+        assert Sampling(sampler=name.lower()).sampler in (ours, name.lower())
+
+
+def test_names_that_hold_a_schedule():
+    """As older web UIs wrote them; a schedule that is given comes first."""
+    for name in WEB_UI:
+        for told, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
+            assert named(f"{name} {told}") == (WEB_UI[name], schedule)
+    assert Sampling(sampler="DPM++ 2M Karras").schedule == "karras"
+    assert Sampling(sampler="DPM++ 2M Karras", schedule="Exponential").schedule == "exponential"
+    assert Sampling(sampler="Euler a", schedule="Automatic").schedule is None
+
+
+@given(st.text(max_size=30))
+def test_any_name_is_ours_or_an_error(name):
+    told = ""
+    try:
+        told = Sampling(sampler=name).sampler
+    except ValidationError as error:
+        told = str(error)
+    assert told in SAMPLERS or "sampler" in told
+
+
+def test_what_is_told_is_understood():
+    for ours, told in TOLD_SAMPLERS.items():
+        assert SAMPLERS[named(told)[0]].function is SAMPLERS[ours].function
+    for ours, told in TOLD_SCHEDULES.items():
+        if told not in ("Leading", "Trailing"):
+            assert Sampling(schedule=told).schedule == ours
 
 
 def test_a_foreign_picture_holds_no_request(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from cyclopts import Parameter
 from pydantic import BaseModel, ValidationError
@@ -79,6 +79,8 @@ def _leaves(schema: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], F
 def _parameter(path: tuple[str, ...], field: FieldInfo) -> inspect.Parameter:
     """A keyword that is None unless given, so that the record keeps its own defaults."""
     (kind,) = alternatives(field)
+    if get_origin(kind) is Literal:
+        kind = str  # the record knows other names for some, and says which there are
     default = f"; default {field.default}" if field.default not in (None, "") else ""
     told = f"{field.description} ({allowed(field)}{default})"
     annotation = Annotated[kind | None, Parameter(name=option(path), help=told)]

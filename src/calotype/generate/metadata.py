@@ -12,20 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from calotype import __version__
 from calotype.errors import UserError
+from calotype.generate.names import TOLD_SAMPLERS, TOLD_SCHEDULES
 from calotype.generate.request import TextToImage
 from calotype.settings import validated
 
 CHUNK = "calotype"
-
-SAMPLER_NAMES = {
-    "ddim": "DDIM",
-    "ddpm": "DDPM",
-    "euler": "Euler",
-    "euler_ancestral": "Euler a",
-    "heun": "Heun",
-    "dpm++2m": "DPM++ 2M",
-}
-"""What the web UIs call our samplers."""
 
 
 def parameters(request: TextToImage, model: str) -> str:
@@ -36,8 +27,8 @@ def parameters(request: TextToImage, model: str) -> str:
     sampling = request.sampling
     pairs = {
         "Steps": sampling.steps,
-        "Sampler": SAMPLER_NAMES[sampling.sampler],
-        "Schedule type": (sampling.schedule or "automatic").capitalize(),
+        "Sampler": TOLD_SAMPLERS[sampling.sampler],
+        "Schedule type": TOLD_SCHEDULES[sampling.schedule],
         "CFG scale": f"{sampling.guidance_scale:.12g}",
         "Seed": sampling.seed,
         "Size": f"{request.width}x{request.height}",
@@ -45,6 +36,9 @@ def parameters(request: TextToImage, model: str) -> str:
         "RNG": "Philox",
         "Eta": None if sampling.eta is None else f"{sampling.eta:.12g}",
         "CFG rescale": f"{sampling.guidance_rescale:.12g}" if sampling.guidance_rescale else None,
+        "Guidance start": f"{sampling.guidance_start:.12g}" if sampling.guidance_start else None,
+        "Guidance end": f"{sampling.guidance_end:.12g}" if sampling.guidance_end < 1 else None,
+        "Threshold": None if sampling.threshold is None else f"{sampling.threshold:.12g}",
         "Version": f"calotype {__version__}",
     }
     told = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]

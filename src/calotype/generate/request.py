@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from calotype.errors import UserError
+from calotype.generate.names import SamplerName, ScheduleName, named, schedule_named
 
-SamplerName = Literal["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"]
-ScheduleName = Literal["leading", "trailing", "linspace", "karras"]
 LONGEST_PROMPT = 10_000  # characters
 Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
 
@@ -23,7 +22,8 @@ class Sampling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sampler: SamplerName = Field(
-        default="dpm++2m", description="the method that walks the noise down"
+        default="dpm++2m",
+        description="the method that walks the noise down; other programs' names are understood",
     )
     schedule: ScheduleName | None = Field(
         default=None, description="how the steps are spaced; none: as the sampler prefers"
@@ -45,6 +45,28 @@ class Sampling(BaseModel):
         allow_inf_nan=False,
         description="cure of overexposure by strong guidance",
     )
+    guidance_start: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="share of the walk before guidance begins",
+    )
+    guidance_end: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="share of the walk after which guidance ends; the rest is twice as fast",
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0.5,
+        lt=1,
+        allow_inf_nan=False,
+        description="share of a picture's numbers below which the others are clipped, as .995; for "
+        "models of pixels",
+    )
     eta: float | None = Field(
         default=None,
         ge=0,
@@ -58,6 +80,21 @@ class Sampling(BaseModel):
         le=LAST_SEED,
         description="seed of the first picture; the next has the next seed",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_words(cls, values: Any) -> Any:
+        """Names that other programs use; one of a sampler may end with that of a schedule."""
+        if not isinstance(values, dict):
+            return values
+        known = dict(values)
+        if isinstance(known.get("schedule"), str):
+            known["schedule"] = schedule_named(known["schedule"])
+        if isinstance(known.get("sampler"), str):
+            known["sampler"], schedule = named(known["sampler"])
+            if schedule and known.get("schedule") is None:
+                known["schedule"] = schedule
+        return known
 
 
 class TextToImage(BaseModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -17,7 +18,7 @@ from calotype.generate.events import Event, Picture, Preview, Progress
 from calotype.generate.pictures import to_images
 from calotype.generate.request import Sampling, TextToImage
 from calotype.model import LatentDiffusion
-from calotype.sampling import NoiseSource, Path, Step, classifier_free, sampler
+from calotype.sampling import NoiseSource, Path, Step, classifier_free, sampler, thresholded, within
 
 
 class Request(Protocol):
@@ -71,11 +72,23 @@ def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator
         replace(model.denoiser(), schedule=start.path.schedule),
         start.condition,
         start.negative,
-        sampling.guidance_scale,
+        _scale(sampling, start.path.sigmas),
         sampling.guidance_rescale,
     )
+    if sampling.threshold is not None:
+        denoise = thresholded(denoise, sampling.threshold)
     by_name = sampler(sampling.sampler)
     return by_name.walk(denoise, start.x, start.path.sigmas, start.noise, sampling.eta)
+
+
+def _scale(sampling: Sampling, sigmas: Tensor) -> float | Callable[[float], float]:
+    """The guidance scale, of a part of the walk where that is asked for."""
+    begin, end, scale = sampling.guidance_start, sampling.guidance_end, sampling.guidance_scale
+    if (begin, end) == (0.0, 1.0):
+        return scale
+    steps = len(sigmas) - 1
+    guided = sigmas[:-1][math.ceil(begin * steps) : math.ceil(end * steps)]
+    return within(scale, float(guided.max()), float(guided.min())) if len(guided) else 1.0
 
 
 @torch.inference_mode()

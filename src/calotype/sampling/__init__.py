@@ -1,9 +1,6 @@
 """From a denoiser and noise to a clean latent: paths, samplers, guidance."""
 
-from calotype.sampling.euler import euler
-from calotype.sampling.guidance import classifier_free
-from calotype.sampling.heun import heun
-from calotype.sampling.multistep import dpmpp_2m
+from calotype.sampling.guidance import classifier_free, thresholded, within
 from calotype.sampling.samplers import SAMPLERS, Sampler, path, sampler
 from calotype.sampling.sigmas import SPACINGS, Convention, Path
 from calotype.sampling.step import Denoise, NoiseSource, Step
@@ -18,9 +15,8 @@ __all__ = [
     "Sampler",
     "Step",
     "classifier_free",
-    "dpmpp_2m",
-    "euler",
-    "heun",
     "path",
     "sampler",
+    "thresholded",
+    "within",
 ]

@@ -22,8 +22,7 @@ def euler(
 ) -> Iterator[Step]:
     """Walk x (B, C, h, w) down the noise levels; eta in [0, 1] is the share of fresh noise."""
     x = state(x)
-    levels = sigmas.tolist()
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = ancestral(here, there, eta)
         x = towards(x0, x, here, down)
@@ -39,8 +38,7 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> I
     once.
     """
     x = state(x)
-    levels = sigmas.tolist()
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         x = x0 + noise(index).to(x) * there if there > 0 else x0
         yield Step(index, there, x, x0)

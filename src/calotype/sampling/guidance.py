@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,29 +16,55 @@ def classifier_free(
     denoiser: Denoiser,
     condition: Condition,
     negative: Condition,
-    scale: float,
+    scale: float | Callable[[float], float],
     rescale: float = 0.0,
 ) -> Denoise:
     """From ``negative`` towards ``condition``, ``scale`` times as far as that lies.
 
     Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 is the condition alone, and
     calls the network with it alone; any other calls it once with both, stacked, so the two have
-    the same fields and shapes. ``rescale`` in [0, 1] brings the network's output back towards the
-    spread it has with the condition alone (Lin et al. 2023, section 3.4).
+    the same fields and shapes. A scale may depend on sigma: see ``within``. ``rescale`` in [0, 1]
+    brings the network's output back towards the spread it has with the condition alone (Lin et al.
+    2023, section 3.4).
     """
     if scale == 1:
         return lambda x, sigma: denoiser(x, sigma, condition)
     both = Condition.stack([negative, condition])
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
+        far = scale(sigma) if callable(scale) else scale
+        if far == 1:
+            return denoiser(x, sigma, condition)
         away, towards = denoiser(torch.cat([x, x]), sigma, both).chunk(2)
         # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
-        guided = away + (towards - away) * scale
+        guided = away + (towards - away) * far
         if rescale == 0:
             return guided
         return rescaled(denoiser, guided, towards, x, sigma, rescale)
 
     return denoise
+
+
+def within(scale: float, high: float, low: float) -> Callable[[float], float]:
+    """The scale at levels from high down to low, and 1 at all others (Kynkaanniemi et al. 2024)."""
+    return lambda sigma: scale if low <= sigma <= high else 1.0
+
+
+def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
+    """x0 clipped where its largest numbers begin, and scaled to ``least``.
+
+    Dynamic thresholding (Saharia et al. 2022, "Imagen", section 2.3), for models of pixels: of each
+    row, ``share`` of the numbers are smaller than where it is clipped, if that is above ``least``.
+    """
+
+    def clipped(x: Tensor, sigma: float) -> Tensor:
+        x0 = denoise(x, sigma)
+        ranked = x0.abs().flatten(1).sort(dim=1).values
+        reach = ranked[:, round(share * (ranked.shape[1] - 1))]
+        reach = reach.clamp(min=least).reshape(-1, *[1] * (x0.ndim - 1))
+        return x0.clamp(-reach, reach) * (least / reach)
+
+    return clipped
 
 
 def rescaled(

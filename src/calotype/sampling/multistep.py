@@ -24,9 +24,8 @@ def dpmpp_2m(
     at 0 are of first order: no past the one, an infinite stride the other.
     """
     x = state(x)
-    levels = sigmas.tolist()
     before, stride_before = x, 0.0
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         aim, stride = x0, 0.0
         if there > 0:
@@ -50,9 +49,8 @@ def dpmpp_3m(
     weights of its terms are the exponential integrals phi_2 and phi_3.
     """
     x = state(x)
-    levels = sigmas.tolist()
     past: list[tuple[float, Tensor]] = []  # (lambda, x0), the newest first
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = reverse_sde(here, there, eta)
         x = towards(x0, x, here, down)

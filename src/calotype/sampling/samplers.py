@@ -21,6 +21,7 @@ from calotype.sampling.sigmas import (
     K_DIFFUSION,
     LCM,
     RESTART,
+    SKIPPING,
     Convention,
     Path,
     lay,
@@ -83,6 +84,13 @@ SAMPLERS = {
     "deis": Sampler(deis, DEIS),
     "lcm": Sampler(lcm, LCM, draws=True),
     "restart": Sampler(restart, RESTART, draws=True),
+    # On the paths of k-diffusion and the web UIs, where those above have diffusers'.
+    "k_dpm2": Sampler(dpm2, SKIPPING, eta=0.0),
+    "k_dpm2_ancestral": Sampler(dpm2, SKIPPING, eta=1.0),
+    "k_dpm++2m": Sampler(dpmpp_2m, K_DIFFUSION, eta=0.0),
+    "k_dpm++2m_sde": Sampler(dpmpp_2m, K_DIFFUSION, eta=1.0),
+    "k_dpm++3m_sde": Sampler(dpmpp_3m, SKIPPING, eta=1.0),
+    "k_unipc": Sampler(unipc, K_DIFFUSION),
 }
 """DDPM is DDIM at eta = 1, Euler a is Euler there, 2M SDE is 2M: one function each."""
 

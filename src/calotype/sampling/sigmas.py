@@ -46,6 +46,7 @@ class Convention:
         sigma_0.
     karras_whole: Karras levels run over the whole table and their timesteps are rounded; else they
         run over the path's own ends and timesteps are fractional.
+    skips: one level more is laid, and the last above the end left out.
     restarts: the path goes up again on its way: see ``with_restarts``.
     zero_snr_floor: under the last alpha-bar, where the folder asks for zero terminal SNR; None for
         that of ``SchedulerConfig.schedule``.
@@ -57,6 +58,7 @@ class Convention:
     end: Literal["zero", "config", "first"] = "zero"
     karras_whole: bool = False
     restarts: bool = False
+    skips: bool = False
     zero_snr_floor: float | None = None
 
     @property
@@ -79,6 +81,7 @@ DPM_SOLVER = Convention(
 )
 DEIS = replace(DPM_SOLVER, end="first")
 LCM = replace(DDPM, spacing=DISTILLED)
+SKIPPING = replace(K_DIFFUSION, skips=True)
 RESTART = replace(K_DIFFUSION, spacing="karras", restarts=True)
 
 
@@ -131,7 +134,10 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
             sigmas = leveled(by_level, float(ends[0]), float(ends[-1]), count)
         return torch.cat([sigmas, sigmas.new_tensor([end])])
 
-    sigmas = with_restarts(levels, steps) if convention.restarts else levels(steps)
+    if convention.skips and steps < count:
+        sigmas = torch.cat([levels(steps + 1)[:-2], levels(1)[-1:]])
+    else:
+        sigmas = with_restarts(levels, steps) if convention.restarts else levels(steps)
     if by_level:
         schedule = replace(schedule, whole_timesteps=convention.karras_whole)
     first = float(sigmas[0])

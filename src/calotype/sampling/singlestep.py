@@ -8,7 +8,7 @@ where eta says so, as ``euler`` does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from torch import Tensor
@@ -16,47 +16,53 @@ from torch import Tensor
 from calotype.sampling.euler import ancestral
 from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
 
+Levels = tuple[float, float, float]
+"""Here, half-way, and where the step goes down to."""
+
 
 def dpm2(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
-    """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3).
+    """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3)."""
 
-    Two calls a step, one for a step down to 0.
-    """
-    x = state(x)
-    levels = sigmas.tolist()
-    for index, (here, there) in enumerate(pairwise(levels)):
-        x0 = denoise(x, here)
-        down, up = ancestral(here, there, eta)
-        if down > 0:
-            half = math.sqrt(here * down)
-            between = towards(x0, x, here, half)
-            slope = (between - denoise(between, half)) / half
-            x = x + slope * (down - here)
-        else:
-            x = x0
-        if up > 0:
-            x = x + noise(index).to(x) * up
-        yield Step(index, there, x, x0)
+    def land(x: Tensor, between: Tensor, x0: Tensor, levels: Levels) -> Tensor:
+        here, half, down = levels
+        return x + (between - x0) / half * (down - here)
+
+    return _walk(denoise, x, sigmas, noise, eta, land)
 
 
 def dpmpp_2s(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
-    """DPM-Solver++(2S) (Lu et al. 2022, "DPM-Solver++", algorithm 1), ancestral as k-diffusion's.
+    """DPM-Solver++(2S) (Lu et al. 2022, algorithm 1), ancestral as k-diffusion's."""
 
-    Two calls a step, one for a step down to 0.
-    """
+    def land(x: Tensor, between: Tensor, x0: Tensor, levels: Levels) -> Tensor:
+        return towards(x0, x, levels[0], levels[2])
+
+    return _walk(denoise, x, sigmas, noise, eta, land)
+
+
+def _walk(
+    denoise: Denoise,
+    x: Tensor,
+    sigmas: Tensor,
+    noise: NoiseSource,
+    eta: float,
+    land: Callable[[Tensor, Tensor, Tensor, Levels], Tensor],
+) -> Iterator[Step]:
+    """Two calls a step, one for a step down to 0; ``land`` goes down by what was seen half-way."""
     x = state(x)
-    levels = sigmas.tolist()
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = ancestral(here, there, eta)
         if down > 0:
             half = math.sqrt(here * down)
-            x0 = denoise(towards(x0, x, here, half), half)
-        x = towards(x0, x, here, down)
+            between = towards(x0, x, here, half)
+            x0 = denoise(between, half)
+            x = land(x, between, x0, (here, half, down))
+        else:
+            x = x0
         if up > 0:
             x = x + noise(index).to(x) * up
         yield Step(index, there, x, x0)
@@ -70,8 +76,7 @@ def dpmpp_sde(
     Two calls a step, one for a step down to 0.
     """
     x = state(x)
-    levels = sigmas.tolist()
-    for index, (here, there) in enumerate(pairwise(levels)):
+    for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         if there > 0:
             half = math.sqrt(here * there)
