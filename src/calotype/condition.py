@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,16 +50,29 @@ class Condition:
 
     @staticmethod
     def stack(conditions: Sequence[Condition]) -> Condition:
-        """The rows of all conditions one after the other; each must hold the same fields."""
+        """The rows of all conditions one after the other; each must hold the same fields.
+
+        Contexts of other lengths are repeated: see ``alike``.
+        """
         first = conditions[0]
         joined = {}
         for name in ("context", "vector", "concat", "guidance"):
             values = [getattr(condition, name) for condition in conditions]
             assert all((value is None) == (values[0] is None) for value in values), name
             if values[0] is not None:
-                joined[name] = torch.cat(values)
+                joined[name] = alike(values) if name == "context" else torch.cat(values)
         assert all((c.residuals is None) == (first.residuals is None) for c in conditions)
         if first.residuals is not None:
             columns = zip(*(c.residuals or () for c in conditions), strict=True)
             joined["residuals"] = tuple(torch.cat(column) for column in columns)
         return Condition(**joined)
+
+
+def alike(contexts: Sequence[Tensor]) -> Tensor:
+    """Contexts (B, N, D) of any lengths in one tensor, each repeated to their common multiple.
+
+    Attention over tokens that are all repeated alike is attention over them once, so no row hears
+    of the length of another.
+    """
+    length = math.lcm(*(context.shape[1] for context in contexts))
+    return torch.cat([context.repeat(1, length // context.shape[1], 1) for context in contexts])

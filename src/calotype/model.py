@@ -11,6 +11,7 @@ from torch import Tensor
 from calotype.autoencoder import Autoencoder
 from calotype.condition import Condition
 from calotype.conditioning import Conditioner, TextEmbedder
+from calotype.conditioning.prompt import Weighting, contexts
 from calotype.diffusion import Denoiser, SchedulerConfig
 from calotype.unet import UNet
 
@@ -95,9 +96,16 @@ class LatentDiffusion:
         config = self.autoencoder.config
         return latents / config.scaling_factor + (config.shift_factor or 0.0)
 
-    def condition(self, prompts: Sequence[str]) -> Condition:
-        """What the UNet is told about pictures with these prompts, one row each."""
-        return self.conditioner({"captions": prompts})
+    def condition(
+        self, prompts: Sequence[str], weighting: Weighting = "none", clip_skip: int = 1
+    ) -> Condition:
+        """What the UNet is told about pictures with these prompts, one row each.
+
+        Prompts may be of any length; ``weighting`` and ``clip_skip`` are those of
+        ``calotype.conditioning.prompt``.
+        """
+        tokenizer, encoder = self.text.tokenizer, self.text.encoder
+        return Condition(context=contexts(tokenizer, encoder, prompts, weighting, clip_skip))
 
     def denoiser(self) -> Denoiser:
         """The UNet, with its schedule and the meaning of its output, as samplers take it."""

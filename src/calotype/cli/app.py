@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "Make pictures from words.",
     "inspect": "Tell what a model's file or folder holds.",
     "scenes": "Draw scenes of the built-in world.",
+    "tokens": "Show what a prompt becomes: parts, chunks, tokens, weights.",
     "train": "Train a model as a TOML file says.",
     "verify": "Prove the numbers against diffusers and transformers.",
 }

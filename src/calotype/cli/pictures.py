@@ -12,6 +12,7 @@ from PIL.Image import Image
 
 from calotype.cli.folder import save, save_grid
 from calotype.cli.progress import watched
+from calotype.conditioning.grammar import words
 from calotype.errors import UserError
 from calotype.generate.request import TextToImage
 from calotype.generate.run import events
@@ -26,7 +27,7 @@ def make(
     grid: bool,
 ) -> None:
     """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
-    if words := _unknown_words(model, request.prompts):
+    if words := _unknown_words(model, request):
         print(f"note: {model.name} never saw the words: {', '.join(words)}", file=sys.stderr)
     began = time.perf_counter()
     images, paths = _run(model, request, batch_size, out, grid)
@@ -64,7 +65,11 @@ def _run(
     return images, paths
 
 
-def _unknown_words(model: LatentDiffusion, prompts: tuple[str, ...]) -> list[str]:
+def _unknown_words(model: LatentDiffusion, request: TextToImage) -> list[str]:
     """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
-    read = (model.text.tokenizer.unknown_words(prompt) for prompt in prompts)
+    grammar = request.weighting != "none"
+    texts = [
+        text for prompt in request.prompts for text in (words(prompt) if grammar else [prompt])
+    ]
+    read = (model.text.tokenizer.unknown_words(text) for text in texts)
     return list(dict.fromkeys(word for words in read for word in words))

@@ -182,8 +182,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
+    def forward(self, x: Tensor, skip: int) -> Tensor:
+        for layer in self.layers[: len(self.layers) + 1 - skip]:
             x = layer(x)
         return x
 
@@ -197,15 +197,16 @@ class TextModel(nn.Module):
         self.encoder = Encoder(config)
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.final_layer_norm(self.encoder(self.embeddings(ids)))
+    def forward(self, ids: Tensor, skip: int) -> Tensor:
+        return self.final_layer_norm(self.encoder(self.embeddings(ids), skip))
 
 
 class CLIPTextEncoder(nn.Module):
     """The text half of CLIP (Radford et al. 2021, section 2.4): ids (B, N) int64 -> (B, N, D).
 
     The output is the last hidden state after the final norm, what the UNet's cross-attention
-    reads. N is at most ``config.max_position_embeddings``.
+    reads; with ``skip`` above 1 that of an earlier layer, 2 the last but one, after the same norm.
+    N is at most ``config.max_position_embeddings``.
     """
 
     def __init__(self, config: CLIPTextConfig) -> None:
@@ -214,8 +215,8 @@ class CLIPTextEncoder(nn.Module):
         self.text_model = TextModel(config)
         self._draw_weights()
 
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.text_model(ids)
+    def forward(self, ids: Tensor, skip: int = 1) -> Tensor:
+        return self.text_model(ids, skip)
 
     def _draw_weights(self) -> None:
         """CLIP's own starting weights: small embeddings, smaller sums the deeper the stack."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tokenizers
 import torch
-from tokenizers import Regex, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
 from calotype.conditioning.vocabulary import DEFAULTS, FILES, Vocabulary
@@ -45,19 +45,33 @@ class Tokenizer:
         )
         self._pipeline = _pipeline(model)
         self._pipeline.add_special_tokens(list(special.values()))
-        self._pipeline.post_processor = processors.RobertaProcessing(
-            (eos, self.eos_id), (bos, self.bos_id)
-        )
-        self._pipeline.enable_truncation(self.max_length)
-        self._pipeline.enable_padding(length=self.max_length, pad_id=self.pad_id, pad_token=pad)
 
     def __len__(self) -> int:
         return self._pipeline.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """The ids of each text, (B, max_length) int64; a longer text loses its end."""
+        room = self.max_length - 2
+        return torch.tensor([self.row(self.tokens(text)[:room]) for text in texts])
+
+    def tokens(self, text: str) -> list[int]:
+        """The ids of a text of any length, without start, end and padding."""
         # One by one: encode_batch starts threads, and a later fork of the process would warn.
-        return torch.tensor([self._pipeline.encode(text).ids for text in texts])
+        return self._pipeline.encode(text).ids
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """What each token stands for; parts of characters are as the vocabulary has them."""
+        found = []
+        for id in ids:
+            token = (self._pipeline.id_to_token(id) or "").removesuffix(WORD_END)
+            letters = decoders.ByteLevel().decode([token])
+            found.append(token if "\ufffd" in letters else letters)
+        return found
+
+    def row(self, ids: Sequence[int]) -> list[int]:
+        """Ids between start and end, padded to ``max_length``; they are to leave room for both."""
+        row = [self.bos_id, *ids, self.eos_id]
+        return row + [self.pad_id] * (self.max_length - len(row))
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """The words of ``text`` that no training caption held, each once, in lower case.

@@ -17,6 +17,8 @@ from calotype.generate.request import TextToImage
 from calotype.settings import validated
 
 CHUNK = "calotype"
+EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
+"""What the web UIs call the weightings; nothing for the usual one."""
 
 
 def parameters(request: TextToImage, model: str) -> str:
@@ -33,6 +35,8 @@ def parameters(request: TextToImage, model: str) -> str:
         "Seed": sampling.seed,
         "Size": f"{request.width}x{request.height}",
         "Model": model,
+        "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
+        "Emphasis": EMPHASIS[request.weighting],
         "RNG": "Philox",
         "Eta": None if sampling.eta is None else f"{sampling.eta:.12g}",
         "CFG rescale": f"{sampling.guidance_rescale:.12g}" if sampling.guidance_rescale else None,

@@ -146,7 +146,9 @@ def named(name: str) -> tuple[str, ScheduleName | None]:
     if name in get_args(SamplerName):
         return name, None
     samplers = {told.lower(): ours for told, ours in SAMPLERS.items()}
-    schedules = {told.lower(): ours for told, ours in SCHEDULES.items()}
+    schedules: dict[str, ScheduleName | None] = {
+        told.lower(): ours for told, ours in SCHEDULES.items()
+    }
     words = name.lower().split(" ")
     for end in range(len(words), 0, -1):
         first, rest = " ".join(words[:end]), " ".join(words[end:])

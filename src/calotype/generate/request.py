@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from calotype.errors import UserError
 from calotype.generate.names import SamplerName, ScheduleName, named, schedule_named
 
+Weighting = Literal["a1111", "comfy", "none"]
 LONGEST_PROMPT = 10_000  # characters
 Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
 
@@ -113,6 +114,17 @@ class TextToImage(BaseModel):
         description="what the pictures show: one text, or several; a text may be empty"
     )
     negative_prompt: Prompt = Field(default="", description="what the pictures should not show")
+    weighting: Weighting = Field(
+        default="a1111",
+        description="how (words:1.3) are weighed, as the web UI or ComfyUI does; none: every sign "
+        "is a word",
+    )
+    clip_skip: int = Field(
+        default=1,
+        ge=1,
+        le=12,
+        description="layer of the text encoder that is read, 1 for the last, 2 for the one before",
+    )
     width: int | None = Field(
         default=None, ge=8, le=8192, description="width in pixels; none: the model's own"
     )

@@ -10,6 +10,7 @@ from calotype.diffusion import Noise
 from calotype.errors import UserError
 from calotype.generate.events import Event
 from calotype.generate.request import TextToImage
+from calotype.generate.told import told
 from calotype.generate.walk import Start, walk
 from calotype.model import LatentDiffusion
 from calotype.sampling import path
@@ -62,8 +63,7 @@ def starts(model: LatentDiffusion, request: TextToImage, batch_size: int | None)
             x=noise.start() * way.start,
             path=way,
             noise=noise,
-            condition=model.condition(prompts),
-            negative=model.condition([request.negative_prompt] * len(prompts)),
+            told=told(model, prompts, request),
         )
 
 

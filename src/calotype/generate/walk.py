@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -12,13 +12,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from calotype.condition import Condition
 from calotype.errors import UserError
 from calotype.generate.events import Event, Picture, Preview, Progress
 from calotype.generate.pictures import to_images
 from calotype.generate.request import Sampling, TextToImage
+from calotype.generate.told import Told
 from calotype.model import LatentDiffusion
-from calotype.sampling import NoiseSource, Path, Step, classifier_free, sampler, thresholded, within
+from calotype.sampling import (
+    NoiseSource,
+    Path,
+    Step,
+    by_step,
+    classifier_free,
+    sampler,
+    thresholded,
+    within,
+)
 
 
 class Request(Protocol):
@@ -38,15 +47,14 @@ class Start:
 
     indices: their places in the request.
     x: (B, C, h, w) float32 latents at the first noise level of ``path``, in Karras coordinates.
-    condition, negative: what the pictures show, and what guidance leads away from.
+    told: what the UNet is told at each step.
     """
 
     indices: range
     x: Tensor
     path: Path
     noise: NoiseSource
-    condition: Condition
-    negative: Condition
+    told: Sequence[Told]
 
 
 @torch.inference_mode()
@@ -68,13 +76,13 @@ def walk(model: LatentDiffusion, request: Request, starts: Iterable[Start]) -> I
 
 
 def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
-    denoise = classifier_free(
-        replace(model.denoiser(), schedule=start.path.schedule),
-        start.condition,
-        start.negative,
-        _scale(sampling, start.path.sigmas),
-        sampling.guidance_rescale,
-    )
+    denoiser = replace(model.denoiser(), schedule=start.path.schedule)
+    scale, rescale = _scale(sampling, start.path.sigmas), sampling.guidance_rescale
+    guided = {
+        told: classifier_free(denoiser, told.parts, told.negative, scale, rescale)
+        for told in dict.fromkeys(start.told)
+    }
+    denoise = by_step(start.path.sigmas.tolist(), [guided[told] for told in start.told])
     if sampling.threshold is not None:
         denoise = thresholded(denoise, sampling.threshold)
     by_name = sampler(sampling.sampler)

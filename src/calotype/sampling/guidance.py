@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,10 +12,13 @@ from calotype.condition import Condition
 from calotype.diffusion import Denoiser, denoised, target
 from calotype.sampling.step import Denoise
 
+Parts = Sequence[tuple[Condition, Tensor | float]]
+"""Conditions that hold at once, each with its weight, a number or (B, 1, 1, 1)."""
+
 
 def classifier_free(
     denoiser: Denoiser,
-    condition: Condition,
+    condition: Condition | Parts,
     negative: Condition,
     scale: float | Callable[[float], float],
     rescale: float = 0.0,
@@ -23,24 +27,42 @@ def classifier_free(
 
     Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 is the condition alone, and
     calls the network with it alone; any other calls it once with both, stacked, so the two have
-    the same fields and shapes. A scale may depend on sigma: see ``within``. ``rescale`` in [0, 1]
-    brings the network's output back towards the spread it has with the condition alone (Lin et al.
-    2023, section 3.4).
+    the same fields and shapes. Of several conditions, the ways to each are added, with their
+    weights (Liu et al. 2022, "Compositional visual generation", equation 11). A scale may depend on
+    sigma: see ``within``. ``rescale`` in [0, 1] brings the network's output back towards the spread
+    it has with the condition alone (Lin et al. 2023, section 3.4).
     """
-    if scale == 1:
-        return lambda x, sigma: denoiser(x, sigma, condition)
-    both = Condition.stack([negative, condition])
+    parts: Parts = [(condition, 1.0)] if isinstance(condition, Condition) else condition
+    (first, weight), *others = parts
+    alone = first if not others and isinstance(weight, float) and weight == 1 else None
+    if scale == 1 and alone is not None:
+        return lambda x, sigma: denoiser(x, sigma, alone)
+    every = Condition.stack([negative, *(part for part, _ in parts)])
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
         far = scale(sigma) if callable(scale) else scale
-        if far == 1:
-            return denoiser(x, sigma, condition)
-        away, towards = denoiser(torch.cat([x, x]), sigma, both).chunk(2)
+        if far == 1 and alone is not None:
+            return denoiser(x, sigma, alone)
+        rows = torch.cat([x] * (1 + len(parts)))
+        away, *found = denoiser(rows, sigma, every).chunk(1 + len(parts))
         # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
-        guided = away + (towards - away) * far
+        ways = [(one - away) * weight for one, (_, weight) in zip(found, parts, strict=True)]
+        way = functools.reduce(torch.add, ways)
+        guided = away + way * far
         if rescale == 0:
             return guided
+        towards = found[0] if alone is not None else away + way
         return rescaled(denoiser, guided, towards, x, sigma, rescale)
+
+    return denoise
+
+
+def by_step(sigmas: Sequence[float], denoisers: Sequence[Denoise]) -> Denoise:
+    """At each level the denoiser of the step that it is in, from ``sigmas[k]`` to the next."""
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        steps = (k for k in range(len(denoisers)) if sigmas[k] >= sigma > sigmas[k + 1])
+        return denoisers[next(steps, len(denoisers) - 1)](x, sigma)
 
     return denoise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -28,14 +29,13 @@ class Supervision(nn.Module):
     def __init__(self, unet: UNet):
         super().__init__()
         seen = max(-2, -len(unet.plan.up))
-        self.cells = nn.Sequential(
-            nn.Conv2d(unet.plan.up[seen].out_channels, HIDDEN, 1),
-            nn.SiLU(),
-            nn.Conv2d(HIDDEN, CHANNELS, 1),
-        )
+        last = nn.Conv2d(HIDDEN, CHANNELS, 1)
         with torch.no_grad():
             # Else the first steps would do nothing but unlearn objects everywhere.
-            self.cells[-1].bias[0] = RARE
+            cast(Tensor, last.bias)[0] = RARE
+        self.cells = nn.Sequential(
+            nn.Conv2d(unet.plan.up[seen].out_channels, HIDDEN, 1), nn.SiLU(), last
+        )
         self.ground = nn.Linear(unet.plan.up[seen].out_channels, len(GROUNDS))
         self._said: Sequence[Tensor] = ()
         unet.up_blocks[seen].register_forward_hook(self._listen)

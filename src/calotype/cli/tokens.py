@@ -1,0 +1,39 @@
+"""``calotype tokens``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from calotype.cli.options import from_options
+from calotype.generate.request import TextToImage
+
+
+def tokens(
+    prompt: str,
+    /,
+    model: str = "scenes",
+    weighting: Literal["a1111", "comfy", "none"] = "a1111",
+    steps: int = 25,
+) -> None:
+    """Show what a prompt becomes: its parts, their chunks, the tokens with their weights.
+
+    Parameters
+    ----------
+    prompt: str
+        A prompt, in quotes.
+    model: str
+        The model whose tokenizer reads it.
+    weighting: str
+        As of generate: none takes every sign for a word.
+    steps: int
+        Steps of the walk, for what changes on the way.
+    """
+    request = from_options(
+        TextToImage, {"prompt": prompt, "weighting": weighting, "sampling": {"steps": steps}}
+    )
+    from calotype.checkpoints.load import read_parts
+    from calotype.conditioning.report import lines
+
+    tokenizer = read_parts(model).tokenizer
+    for line in lines(tokenizer, prompt, request.weighting, request.sampling.steps):
+        print(line)

@@ -1,0 +1,164 @@
+"""The grammar of prompts that AUTOMATIC1111's web UI made common: text -> what it asks for, when.
+
+    (x)  (x:1.3)  [x]   louder by 1.1, by 1.3, softer by 1.1; a backslash takes a sign as it is
+    [a:b:0.5]           a, and b from half of the steps on; [b:7] from the seventh, [a::7] until it
+    [a|b]               a and b in turns
+    a BREAK b           b begins a chunk of its own
+    a AND b:0.7         both at once, each of its weight
+
+What isn't grammar is words: no text is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ROUND, SQUARE = 1.1, 1 / 1.1
+WEIGHT = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$")
+NUMBER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*$")
+BREAK = re.compile(r"\s*\bBREAK\b\s*")
+AND = re.compile(r"\bAND\b")
+SIGNS = re.compile(r"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)|\)|\]|[^\\()\[\]:]+|:")
+TURNS = 60  # steps of a walk in which all turns of alternations are looked for
+LOUDEST = 1e4  # a greater weight is that
+DEEPEST = 100  # brackets in brackets; what is deeper is words
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Words with one weight; ``text`` None is a BREAK."""
+
+    text: str | None
+    weight: float = 1.0
+
+
+def composed(prompt: str) -> list[tuple[str, float]]:
+    """The texts that AND joins, with their weights; at least one."""
+    found = []
+    for part in AND.split(prompt):
+        told = WEIGHT.search(part)
+        found.append((part[: told.start()], float(told[1])) if told else (part, 1.0))
+    return found
+
+
+def at_step(text: str, step: int, steps: int) -> str:
+    """The text that ``[a:b:when]`` and ``[a|b]`` leave at a step, counted from 0.
+
+    when: a step, or with a point a part of the steps: ``a`` is there in that many of the first.
+    """
+    return _edited(text, step, steps, DEEPEST)
+
+
+def weighted(text: str) -> list[Piece]:
+    """Words with their weights, neighbours of equal weight joined; at least one piece."""
+    pieces: list[tuple[str | None, float]] = []
+    opened: list[tuple[str, int]] = []  # brackets that wait for their end, and the piece after them
+
+    def louder(start: int, by: float) -> None:
+        pieces[start:] = [(words, weight * by) for words, weight in pieces[start:]]
+
+    for sign in SIGNS.findall(text):
+        last = opened[-1][0] if opened else ""
+        if len(sign) == 2 and sign[0] == "\\":
+            pieces.append((sign[1], 1.0))
+        elif sign in ("(", "["):
+            opened.append((sign, len(pieces)))
+        elif sign == "]" and last == "[":
+            louder(opened.pop()[1], SQUARE)
+        elif sign == ")" and last == "(":
+            louder(opened.pop()[1], ROUND)
+        elif sign.startswith(":") and sign.endswith(")") and last == "(":
+            louder(opened.pop()[1], float(sign[1:-1]))
+        else:
+            for number, words in enumerate(BREAK.split(sign)):
+                pieces += [(None, 1.0)] if number else []
+                pieces.append((words, 1.0))
+    for bracket, start in opened:
+        louder(start, ROUND if bracket == "(" else SQUARE)
+    return _joined(pieces)
+
+
+def words(prompt: str) -> Iterator[str]:
+    """The words of a prompt, without the grammar between them, each text that is there once."""
+    for text, _ in composed(prompt):
+        # With steps enough for all turns, every text is there at one of them.
+        for each in dict.fromkeys(at_step(text, step, TURNS) for step in range(TURNS)):
+            yield from (piece.text for piece in weighted(each) if piece.text)
+
+
+def _joined(pieces: list[tuple[str | None, float]]) -> list[Piece]:
+    found: list[Piece] = []
+    for words, weight in pieces:
+        weight = min(max(weight, -LOUDEST), LOUDEST)
+        before = found[-1] if found else None
+        if words is None:
+            found.append(Piece(None))
+        elif before and before.text is not None and before.weight == weight:
+            found[-1] = Piece(before.text + words, weight)
+        elif words:
+            found.append(Piece(words, weight))
+    return found or [Piece("")]
+
+
+def _edited(text: str, step: int, steps: int, depth: int) -> str:
+    """The text with the brackets resolved that say when; all others stay for ``weighted``."""
+    found, at, ends = [], 0, _ends(text) if depth else {}
+    while at < len(text):
+        if at not in ends:
+            width = 2 if text[at] == "\\" else 1
+            found.append(text[at : at + width])
+            at += width
+            continue
+        inner = text[at + 1 : ends[at]]
+        chosen = _chosen(inner, step, steps)
+        kept = _edited(inner if chosen is None else chosen, step, steps, depth - 1)
+        found.append(f"[{kept}]" if chosen is None else kept)
+        at = ends[at] + 1
+    return "".join(found)
+
+
+def _chosen(inner: str, step: int, steps: int) -> str | None:
+    """Which of a bracket's texts is there at a step; None if it is none that says when."""
+    parts = _parts(inner, ":")
+    when = NUMBER.fullmatch(parts[-1]) if len(parts) in (2, 3) else None
+    if when:
+        before, after = ("", parts[0]) if len(parts) == 2 else (parts[0], parts[1])
+        count = float(when[1]) * (steps if "." in when[1] else 1)
+        return before if step + 1 <= int(count) else after
+    options = _parts(inner, "|")
+    return options[step % len(options)] if len(options) > 1 else None
+
+
+def _ends(text: str) -> dict[int, int]:
+    """Where each square bracket closes, by where it opens."""
+    found: dict[int, int] = {}
+    opened: list[int] = []
+    at = 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == "[":
+            opened.append(at)
+        elif text[at] == "]" and opened:
+            found[opened.pop()] = at
+        at += 1
+    return found
+
+
+def _parts(text: str, mark: str) -> list[str]:
+    """The text between marks that stand in no bracket and after no backslash."""
+    found, depth, at, begin = [], 0, 0, 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] in "([":
+            depth += 1
+        elif text[at] in ")]":
+            depth = max(0, depth - 1)
+        elif text[at] == mark and not depth:
+            found.append(text[begin:at])
+            begin = at + 1
+        at += 1
+    return [*found, text[begin:]]

@@ -1,0 +1,96 @@
+"""Prompts of any length and weight -> context: in chunks, each encoded by itself, then weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from calotype.condition import alike
+from calotype.conditioning.clip import CLIPTextEncoder
+from calotype.conditioning.grammar import Piece, weighted
+from calotype.conditioning.tokenizer import Tokenizer
+
+Weighting = Literal["a1111", "comfy", "none"]
+NO_MEAN = 1e-4  # of the spread: what a mean is at least, to be restored
+BACK = 20  # tokens that a comma may lie before a chunk's end for the next to begin after it
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Tokens that the encoder reads together, without start and end, and the weight of each."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def chunks(tokenizer: Tokenizer, text: str, weighting: Weighting) -> list[Chunk]:
+    """The chunks of a text; at least one, which may be empty.
+
+    As AUTOMATIC1111's web UI cuts: after the last comma if that is near the end, else where the
+    encoder's length ends, and at every BREAK. "none" takes all signs for words.
+    """
+    room = tokenizer.max_length - 2
+    comma = tokenizer.tokens(",")[-1:]
+    done: list[list[tuple[int, float]]] = []
+    now: list[tuple[int, float]] = []
+    after_comma = 0  # where the next chunk would begin; 0: nowhere before the end
+    for piece in [Piece(text)] if weighting == "none" else weighted(text):
+        if piece.text is None:
+            done.append(now)
+            now, after_comma = [], 0
+            continue
+        for token in tokenizer.tokens(piece.text):
+            if len(now) == room:
+                near = [token] != comma and after_comma and room - after_comma < BACK
+                place = after_comma if near else room
+                done.append(now[:place])
+                now, after_comma = now[place:], 0
+            now.append((token, piece.weight))
+            if [token] == comma:
+                after_comma = len(now)
+    if now or not done:
+        done.append(now)
+    return [Chunk(*map(tuple, zip(*each, strict=True))) if each else Chunk((), ()) for each in done]
+
+
+def contexts(
+    tokenizer: Tokenizer,
+    encoder: CLIPTextEncoder,
+    texts: Sequence[str],
+    weighting: Weighting = "none",
+    clip_skip: int = 1,
+) -> Tensor:
+    """The context (B, N, D) of texts; those of fewer chunks are repeated to the length of all.
+
+    weighting: how weights change the encoder's output. "a1111" multiplies it and restores its mean;
+    "comfy" moves it away from that of an empty text; "none" knows no weights. clip_skip: the layer
+    whose output is taken, 1 for the last, as the web UIs count.
+    """
+    cut = [chunks(tokenizer, text, weighting) for text in texts]
+    device = encoder.text_model.final_layer_norm.weight.device
+    rows = [tokenizer.row(chunk.ids) for text in cut for chunk in text]
+    if weighting == "comfy":
+        rows.append(tokenizer.row(()))
+    encoded = list(encoder(torch.tensor(rows, device=device), clip_skip))
+    empty = encoded.pop() if weighting == "comfy" else None
+    found = [torch.cat([_weighed(encoded.pop(0), chunk, empty) for chunk in text]) for text in cut]
+    return alike([each[None] for each in found])
+
+
+def _weighed(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
+    """The output (N, D) of one chunk with its weights; of start, end and padding they are 1."""
+    if all(weight == 1 for weight in chunk.weights):
+        return z
+    weights = torch.ones(len(z), 1)
+    weights[1 : 1 + len(chunk.weights), 0] = torch.tensor(chunk.weights)
+    weights = weights.to(z)
+    if empty is not None:
+        return empty + (z - empty) * weights
+    mean, louder = z.mean(), z * weights
+    if abs(mean) < NO_MEAN * z.std():
+        return louder  # the quotient of two roundings
+    return louder * (mean / louder.mean())

@@ -1,0 +1,44 @@
+"""What a prompt becomes, in lines to read: parts, steps, chunks, tokens, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calotype.conditioning.grammar import at_step, composed
+from calotype.conditioning.prompt import Chunk, Weighting, chunks
+from calotype.conditioning.tokenizer import Tokenizer
+
+
+def lines(tokenizer: Tokenizer, prompt: str, weighting: Weighting, steps: int) -> Iterator[str]:
+    """Each part of the prompt, each of the texts it is on the way, each of its chunks."""
+    literal = weighting == "none"
+    parts = [(prompt, 1.0)] if literal else composed(prompt)
+    for number, (part, weight) in enumerate(parts, start=1):
+        if len(parts) > 1:
+            yield f"part {number} of {len(parts)}, weight {weight:g}"
+        texts = [part if literal else at_step(part, step, steps) for step in range(steps)]
+        for text in dict.fromkeys(texts):
+            if len(set(texts)) > 1:
+                yield f"steps {_runs([k for k, each in enumerate(texts) if each == text])}: {text}"
+            yield from _chunks(tokenizer, chunks(tokenizer, text, weighting))
+
+
+def _chunks(tokenizer: Tokenizer, found: list[Chunk]) -> Iterator[str]:
+    room = tokenizer.max_length - 2
+    for number, chunk in enumerate(found, start=1):
+        yield f"chunk {number} of {len(found)}: {len(chunk.ids)} of {room} tokens"
+        yield "  " + " ".join(
+            name if weight == 1 else f"{name}*{weight:.4g}"
+            for name, weight in zip(tokenizer.names(chunk.ids), chunk.weights, strict=True)
+        )
+
+
+def _runs(steps: list[int]) -> str:
+    """Steps counted from 1, neighbours together: "1-4, 9"."""
+    found: list[list[int]] = []
+    for step in steps:
+        if found and step == found[-1][1] + 1:
+            found[-1][1] = step
+        else:
+            found.append([step, step])
+    return ", ".join(f"{a + 1}" if a == b else f"{a + 1}-{b + 1}" for a, b in found)
