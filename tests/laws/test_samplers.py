@@ -312,4 +312,4 @@ def test_names_that_are_not_in_the_tables() -> None:
     with pytest.raises(UserError, match='did you mean "karras"'):
         path(CONFIG, "euler", "karas", 10)
     with pytest.raises(UserError, match="no share of noise"):
-        SAMPLERS["heun"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)
+        SAMPLERS["lms"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)

@@ -6,11 +6,13 @@ The three names differ in what the polynomial runs through the slopes over: the 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from calotype.sampling.step import Denoise, Step, state
@@ -18,12 +20,7 @@ from calotype.sampling.step import Denoise, Step, state
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 """Of Gauss's quadrature over [-1, 1], exact to degree 31."""
 
-EQUIDISTANT = (
-    (1.0,),
-    (3 / 2, -1 / 2),
-    (23 / 12, -16 / 12, 5 / 12),
-    (55 / 24, -59 / 24, 37 / 24, -9 / 24),
-)
+EQUIDISTANT = ((1.0,), (1.5, -0.5), (23 / 12, -4 / 3, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -0.375))
 """Weights of the newest slopes where all strides are taken to be equal, by how many there are."""
 
 
@@ -38,7 +35,7 @@ def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     for index, (here, there) in enumerate(pairwise(levels)):
         x0 = denoise(x, here)
         slopes = [(x - x0) / here, *slopes[:3]]
-        mixed = sum_of(EQUIDISTANT[len(slopes) - 1], slopes)
+        mixed = _sum(EQUIDISTANT[len(slopes) - 1], slopes)
         if index == 0 and there > 0 and len(levels) > 2:
             landed = x + mixed * (there - here)
             mixed = (mixed + (landed - denoise(landed, there)) / there) / 2
@@ -76,7 +73,7 @@ def _walk(
         if first_order_end and index == len(levels) - 2:
             slopes = slopes[:1]
         seen = levels[index - len(slopes) + 1 : index + 1][::-1]
-        x = x + sum_of(integrals(axis, seen, here, there), slopes)
+        x = x + _sum(integrals(axis, seen, here, there), slopes)
         yield Step(index, there, x, x0)
 
 
@@ -100,9 +97,5 @@ def integrals(
     return found
 
 
-def sum_of(weights: tuple[float, ...] | list[float], slopes: list[Tensor]) -> Tensor:
-    """The weighted sum of slopes."""
-    total = slopes[0] * weights[0]
-    for weight, slope in zip(weights[1:], slopes[1:], strict=True):
-        total = total + slope * weight
-    return total
+def _sum(weights: Sequence[float], slopes: list[Tensor]) -> Tensor:
+    return functools.reduce(torch.add, map(torch.mul, slopes, weights))

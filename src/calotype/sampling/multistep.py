@@ -64,24 +64,17 @@ def dpmpp_3m(
 
 def _curved(past: list[tuple[float, Tensor]], stride: float, longer: float) -> Tensor | float:
     """What the slope and the curvature of x0 add to a step; ``longer`` counts the part of eta."""
-    if len(past) < 2 or stride == 0:
+    backs = [(a - b) / stride for (a, _), (b, _) in pairwise(past)] if stride else []
+    if not backs or 0 in backs:  # no past yet, or levels that meet
         return 0.0
-    (now, x0), (then, before), *earlier = past
-    back = (now - then) / stride
-    if back == 0:
-        return 0.0
-    slope, curvature = (x0 - before) / back, None
-    if earlier:
-        first, oldest = earlier[0]
-        further = (then - first) / stride
-        if further > 0:
-            bent = slope - (before - oldest) / further
-            slope = slope + bent * (back / (back + further))
-            curvature = bent / (back + further)
+    slope, *older = [
+        (a - b) / back for ((_, a), (_, b)), back in zip(pairwise(past), backs, strict=True)
+    ]
     phi_2 = math.expm1(-longer) / longer + 1
-    if curvature is None:
+    if not older:
         return slope * phi_2
-    return slope * phi_2 - curvature * (phi_2 / longer - 0.5)
+    bend = (slope - older[0]) / sum(backs)
+    return (slope + bend * backs[0]) * phi_2 - bend * (phi_2 / longer - 0.5)
 
 
 def reverse_sde(here: float, there: float, eta: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from calotype.diffusion import SchedulerConfig
 from calotype.errors import UserError, nearest
 from calotype.sampling.adams import deis, lms, plms
 from calotype.sampling.euler import euler, lcm
-from calotype.sampling.heun import heun, restart
+from calotype.sampling.heun import heun
 from calotype.sampling.multistep import dpmpp_2m, dpmpp_3m
 from calotype.sampling.sigmas import (
     DDIM,
@@ -71,7 +71,7 @@ SAMPLERS = {
     "plms": Sampler(plms, DDIM),
     "euler": Sampler(euler, K_DIFFUSION, eta=0.0),
     "euler_ancestral": Sampler(euler, K_DIFFUSION, eta=1.0),
-    "heun": Sampler(heun, K_DIFFUSION),
+    "heun": Sampler(heun, K_DIFFUSION, draws=True),
     "lms": Sampler(lms, K_DIFFUSION),
     "dpm2": Sampler(dpm2, K_DIFFUSION, eta=0.0),
     "dpm2_ancestral": Sampler(dpm2, K_DIFFUSION, eta=1.0),
@@ -83,7 +83,7 @@ SAMPLERS = {
     "unipc": Sampler(unipc, DPM_SOLVER),
     "deis": Sampler(deis, DEIS),
     "lcm": Sampler(lcm, LCM, draws=True),
-    "restart": Sampler(restart, RESTART, draws=True),
+    "restart": Sampler(heun, RESTART, draws=True),
     # On the paths of k-diffusion and the web UIs, where those above have diffusers'.
     "k_dpm2": Sampler(dpm2, SKIPPING, eta=0.0),
     "k_dpm2_ancestral": Sampler(dpm2, SKIPPING, eta=1.0),
@@ -92,7 +92,7 @@ SAMPLERS = {
     "k_dpm++3m_sde": Sampler(dpmpp_3m, SKIPPING, eta=1.0),
     "k_unipc": Sampler(unipc, K_DIFFUSION),
 }
-"""DDPM is DDIM at eta = 1, Euler a is Euler there, 2M SDE is 2M: one function each."""
+"""DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart Heun: one function each."""
 
 
 def sampler(name: str) -> Sampler:

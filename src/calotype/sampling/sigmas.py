@@ -23,11 +23,12 @@ SPACINGS = (
     "exponential",
     "align_your_steps",
 )
-DISTILLED = "distilled"  # that of consistency models, no request's
+DISTILLED = "distilled"  # that of consistency models, no request's: some of these timesteps
+LEARNED = 50
 BY_LEVEL = ("karras", "exponential", "align_your_steps")  # the others space timesteps
 
 ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
-"""The levels found for Stable Diffusion 1.5 in 10 steps (Sabour et al. 2024, appendix)."""
+"""For Stable Diffusion 1.5 in 10 steps (Sabour et al. 2024); others by log-linear interpolation."""
 
 _ZERO_SNR_FLOOR = 2.0**-24  # that of diffusers, in all its schedulers but DDIM and DDPM
 
@@ -60,11 +61,6 @@ class Convention:
     restarts: bool = False
     skips: bool = False
     zero_snr_floor: float | None = None
-
-    @property
-    def timesteps(self) -> str:
-        """The spacing of timesteps whose ends the levels of ``BY_LEVEL`` run between."""
-        return self.spacing if self.spacing in ("leading", "trailing") else "linspace"
 
 
 DDIM = Convention(spacing="leading", nodes="whole", start="prior", end="config")
@@ -122,7 +118,8 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
     spacing = spacing or convention.spacing
     by_level = spacing if spacing in BY_LEVEL else None
     if by_level:
-        spacing = config.timestep_spacing or convention.timesteps
+        own = convention.spacing if convention.spacing in SPACINGS[:2] else "linspace"
+        spacing = config.timestep_spacing or own
     at_zero = convention.end == "zero" or (convention.end == "config" and config.set_alpha_to_one)
     end = 0.0 if at_zero else float(schedule.sigmas[0])
 
@@ -158,7 +155,10 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
     0, and equal strides between. sgm_uniform: linspace with one more, the last left out.
     """
     if spacing == DISTILLED:
-        return distilled(count, steps)
+        if steps > LEARNED:
+            raise UserError(f"steps {steps}: a consistency model has 1 to {LEARNED}")
+        chosen = np.linspace(0, LEARNED, steps, endpoint=False).astype(int)
+        return torch.from_numpy((LEARNED - chosen) * (count // LEARNED) - 1.0)
     nodes = steps + 1 if convention.nodes == "intervals" else steps
     if spacing == "leading":
         t = np.arange(nodes)[::-1] * max(1, count // nodes) + float(offset)
@@ -171,29 +171,14 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
     return torch.from_numpy(t[:steps].copy())
 
 
-def distilled(count: int, steps: int, learned: int = 50) -> Tensor:
-    """(steps,) of the trailing timesteps that a latent consistency model was distilled for."""
-    if steps > learned:
-        raise UserError(f"steps {steps}: a consistency model has 1 to {learned}")
-    stride = count // learned
-    known = np.arange(learned, 0, -1) * stride - 1
-    return torch.from_numpy(known[np.linspace(0, learned, steps, endpoint=False).astype(int)] * 1.0)
-
-
 def leveled(name: str, low: float, high: float, steps: int) -> Tensor:
     """(steps,) levels from high to low, spaced by one of ``BY_LEVEL``."""
     if name == "karras":
         return karras(low, high, steps)
     if name == "exponential":
         return torch.from_numpy(np.geomspace(high, low, steps))
-    return aligned(steps).clamp(low, high)
-
-
-def aligned(steps: int) -> Tensor:
-    """(steps,) levels of Align Your Steps, which has 10; others by log-linear interpolation."""
-    wanted = np.linspace(0, 1, steps + 1)[:-1]
-    known = np.linspace(0, 1, len(ALIGNED))
-    return torch.from_numpy(np.exp(np.interp(wanted, known, np.log(ALIGNED))))
+    wanted, known = np.linspace(0, 1, steps + 1)[:-1], np.linspace(0, 1, len(ALIGNED))
+    return torch.from_numpy(np.exp(np.interp(wanted, known, np.log(ALIGNED)))).clamp(low, high)
 
 
 def with_restarts(

@@ -16,19 +16,12 @@ from torch import Tensor
 from calotype.sampling.euler import ancestral
 from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
 
-Levels = tuple[float, float, float]
-"""Here, half-way, and where the step goes down to."""
-
 
 def dpm2(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
     """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3)."""
-
-    def land(x: Tensor, between: Tensor, x0: Tensor, levels: Levels) -> Tensor:
-        here, half, down = levels
-        return x + (between - x0) / half * (down - here)
-
+    land = lambda x, y, x0, here, half, down: x + (y - x0) / half * (down - here)  # noqa: E731
     return _walk(denoise, x, sigmas, noise, eta, land)
 
 
@@ -36,10 +29,7 @@ def dpmpp_2s(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
     """DPM-Solver++(2S) (Lu et al. 2022, algorithm 1), ancestral as k-diffusion's."""
-
-    def land(x: Tensor, between: Tensor, x0: Tensor, levels: Levels) -> Tensor:
-        return towards(x0, x, levels[0], levels[2])
-
+    land = lambda x, y, x0, here, half, down: towards(x0, x, here, down)  # noqa: E731
     return _walk(denoise, x, sigmas, noise, eta, land)
 
 
@@ -49,7 +39,7 @@ def _walk(
     sigmas: Tensor,
     noise: NoiseSource,
     eta: float,
-    land: Callable[[Tensor, Tensor, Tensor, Levels], Tensor],
+    land: Callable[..., Tensor],
 ) -> Iterator[Step]:
     """Two calls a step, one for a step down to 0; ``land`` goes down by what was seen half-way."""
     x = state(x)
@@ -60,7 +50,7 @@ def _walk(
             half = math.sqrt(here * down)
             between = towards(x0, x, here, half)
             x0 = denoise(between, half)
-            x = land(x, between, x0, (here, half, down))
+            x = land(x, between, x0, here, half, down)
         else:
             x = x0
         if up > 0:
