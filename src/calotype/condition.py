@@ -10,6 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from calotype.errors import UserError
+
+LONGEST = 16_384  # tokens of a context
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -72,7 +76,13 @@ def alike(contexts: Sequence[Tensor]) -> Tensor:
     """Contexts (B, N, D) of any lengths in one tensor, each repeated to their common multiple.
 
     Attention over tokens that are all repeated alike is attention over them once, so no row hears
-    of the length of another.
+    of the length of another. Raises UserError where that would be unreasonably long.
     """
-    length = math.lcm(*(context.shape[1] for context in contexts))
+    lengths = sorted({context.shape[1] for context in contexts})
+    length = math.lcm(*lengths)
+    if length > LONGEST:
+        raise UserError(
+            f"texts of {', '.join(map(str, lengths))} tokens can't stand side by side: make their "
+            "pictures one by one (--batch-size 1), or prompt and negative prompt alike in length"
+        )
     return torch.cat([context.repeat(1, length // context.shape[1], 1) for context in contexts])

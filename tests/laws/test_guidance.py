@@ -8,7 +8,7 @@ from torch import Tensor
 
 from calotype.condition import Condition
 from calotype.diffusion import PREDICTIONS, Denoiser, SchedulerConfig, normal, target
-from calotype.sampling import classifier_free, thresholded, within
+from calotype.sampling import classifier_free, thresholded
 
 SCHEDULE = SchedulerConfig(prediction_type="v_prediction").schedule
 X = normal(range(3), 0, "x", (4, 2, 2)).double()
@@ -97,16 +97,19 @@ def test_conditions_that_differ_in_kind_are_ours_to_mend() -> None:
         classifier_free(denoiser, WANTED, Condition(), 7.5)
 
 
-@given(kinds, levels, levels, levels, scales)
-def test_guidance_within_an_interval(
-    kind: str, sigma: float, one: float, other: float, scale: float
+@given(kinds, levels, scales, st.lists(st.floats(-2, 2), min_size=1, max_size=3))
+def test_several_conditions_add_their_ways(
+    kind: str, sigma: float, scale: float, weights: list[float]
 ) -> None:
-    """As ever between the levels, the condition alone outside of them."""
-    low, high = sorted((one, other))
+    """Each way from the negative, by its weight; equal conditions are one of all their weight."""
     denoiser = Denoiser(network, SCHEDULE, kind)
-    guided = classifier_free(denoiser, WANTED, UNWANTED, within(scale, high, low))
-    as_ever = classifier_free(denoiser, WANTED, UNWANTED, scale if low <= sigma <= high else 1.0)
-    assert torch.equal(guided(X, sigma), as_ever(X, sigma))
+    guided = classifier_free(denoiser, [(WANTED, w) for w in weights], UNWANTED, scale)(X, sigma)
+    away, towards = denoiser(X, sigma, UNWANTED), denoiser(X, sigma, WANTED)
+    torch.testing.assert_close(guided, away + (towards - away) * sum(weights) * scale, **CLOSE)
+    if len(weights) == 1:
+        rows = torch.tensor(weights * len(X), dtype=torch.float64).reshape(-1, 1, 1, 1)
+        by_row = classifier_free(denoiser, [(WANTED, rows)], UNWANTED, scale)(X, sigma)
+        torch.testing.assert_close(by_row, guided, **CLOSE)
 
 
 @given(st.floats(0.5, 0.999), st.floats(0.1, 30))

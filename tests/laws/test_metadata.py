@@ -120,24 +120,32 @@ def test_parameters_as_the_web_ui_writes_them():
 def test_every_sampler_has_its_place():
     """The record's names, kept apart so that it costs no torch, are those of the samplers."""
     assert set(get_args(SamplerName)) == set(SAMPLERS) == set(TOLD_SAMPLERS)
-    assert {None, *get_args(ScheduleName)} == {None, *SPACINGS} == set(TOLD_SCHEDULES)
+    assert set(get_args(ScheduleName)) == set(SPACINGS) == set(TOLD_SCHEDULES)
 
 
-@pytest.mark.parametrize("table", [WEB_UI, COMFY, DIFFUSERS])
+@pytest.mark.parametrize("table", [COMFY, DIFFUSERS])
 def test_names_of_other_programs(table):
     for name, ours in table.items():
         assert Sampling(sampler=name).sampler == ours
         assert Sampling(sampler=name.lower()).sampler in (ours, name.lower())
 
 
+def test_names_of_the_web_ui_bring_their_schedules():
+    for name, (ours, schedule) in WEB_UI.items():
+        made = Sampling(sampler=name)
+        assert (made.sampler, made.schedule) == (ours, schedule)
+        assert Sampling(sampler=name, schedule="Automatic") == made
+
+
 def test_names_that_hold_a_schedule():
     """As older web UIs wrote them; a schedule that is given comes first."""
     for name in WEB_UI:
         for told, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
-            assert named(f"{name} {told}") == (WEB_UI[name], schedule)
+            assert named(f"{name} {told}") == (WEB_UI[name][0], schedule)
     assert Sampling(sampler="DPM++ 2M Karras").schedule == "karras"
     assert Sampling(sampler="DPM++ 2M Karras", schedule="Exponential").schedule == "exponential"
     assert Sampling(sampler="Euler a", schedule="Automatic").schedule is None
+    assert Sampling(sampler="euler", schedule="sgm uniform").schedule == "sgm_uniform"
 
 
 @given(st.text(max_size=30))

@@ -108,9 +108,15 @@ def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
 
 
 def build(
-    component: Component, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
+    component: Component,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    *,
+    last: bool = False,
 ) -> nn.Module:
     """The network, its tensors those of the file wherever nothing has to be converted.
+
+    last: nothing else uses the component's tensors: those that were copied can be let go.
 
     dtype: what it computes in; None for the file's own, but float32 on a CPU, where half
     precision is slow and rarely what is wanted.
@@ -122,7 +128,7 @@ def build(
     placed: dict[str, Tensor] = {}
     for name, tensor in component.tensors.items():
         placed[name] = tensor.to(device, dtype)
-        if placed[name] is not tensor:
+        if last and placed[name] is not tensor:
             let_go(tensor)
     network.load_state_dict(placed, assign=True)
     return network.eval()

@@ -30,6 +30,9 @@ DTYPES = {
     "I32": torch.int32,
     "I16": torch.int16,
     "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
@@ -62,7 +65,7 @@ def _tensor(data: Tensor, entry: Mapping[str, Any], path: Path) -> Tensor:
         raise UserError(f"{path}: numbers of the type {entry['dtype']} are not supported")
     start, end = entry["data_offsets"]
     part = data[start:end]
-    if part.data_ptr() % dtype.itemsize:  # rare, and torch wants it otherwise
+    if part.storage_offset() % dtype.itemsize:  # rare, and torch wants it otherwise
         part = part.clone()
     return part.view(dtype).reshape(entry["shape"])
 

@@ -72,13 +72,13 @@ def assemble(
 ) -> LatentDiffusion:
     """The model of these parts: see ``load``."""
     parts = decided(parts, prediction)
-    unet = cast(UNet, build(parts.unet, device, dtype))
-    text = cast(CLIPTextEncoder, build(parts.text, device, dtype))
+    unet = cast(UNet, build(parts.unet, device, dtype, last=True))
+    text = cast(CLIPTextEncoder, build(parts.text, device, dtype, last=True))
     # What the autoencoder computes in is decided with its config at hand, by LatentDiffusion.to.
     of_autoencoder = torch.float32 if dtype == torch.float16 else dtype
     loaded = LatentDiffusion(
         unet=unet,
-        autoencoder=cast(Autoencoder, build(parts.autoencoder, device, of_autoencoder)),
+        autoencoder=cast(Autoencoder, build(parts.autoencoder, device, of_autoencoder, last=True)),
         conditioner=Conditioner([TextEmbedder(parts.tokenizer, text)]),
         scheduler=parts.scheduler,
         name=parts.name,

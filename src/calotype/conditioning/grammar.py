@@ -1,12 +1,12 @@
 """The grammar of prompts that AUTOMATIC1111's web UI made common: text -> what it asks for, when.
 
     (x)  (x:1.3)  [x]   louder by 1.1, by 1.3, softer by 1.1; a backslash takes a sign as it is
-    [a:b:0.5]           a, and b from half of the steps on; [b:7] from the seventh, [a::7] until it
+    [a:b:0.5]           a for half of the steps, then b; [b:7] after seven steps, [a::7] for seven
     [a|b]               a and b in turns
     a BREAK b           b begins a chunk of its own
     a AND b:0.7         both at once, each of its weight
 
-What isn't grammar is words: no text is an error.
+What isn't grammar is words: no text is an error, but one of too many parts.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+
+from calotype.errors import UserError
 
 ROUND, SQUARE = 1.1, 1 / 1.1
-WEIGHT = re.compile(r":\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$")
-NUMBER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*$")
-BREAK = re.compile(r"\s*\bBREAK\b\s*")
+DIGITS = r"(?:\d+(?:\.\d*)?|\.\d+)"
+WEIGHT = re.compile(rf":\s*([+-]?{DIGITS})\s*$")
+NUMBER = re.compile(rf"\s*({DIGITS})\s*")
+BREAK = re.compile(r"\bBREAK\b")
 AND = re.compile(r"\bAND\b")
-SIGNS = re.compile(r"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*\)|\)|\]|[^\\()\[\]:]+|:")
-TURNS = 60  # steps of a walk in which all turns of alternations are looked for
-LOUDEST = 1e4  # a greater weight is that
-DEEPEST = 100  # brackets in brackets; what is deeper is words
+SIGNS = re.compile(rf"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?{DIGITS}\s*\)|\)|\]|[^\\()\[\]:]+|:")
+MOST = 16  # parts that AND joins
+LOUDEST = 100.0  # a greater weight is that
+DEEPEST = 20  # brackets in brackets; what is deeper is words
 
 
 @dataclass(frozen=True)
@@ -39,59 +43,71 @@ def composed(prompt: str) -> list[tuple[str, float]]:
     found = []
     for part in AND.split(prompt):
         told = WEIGHT.search(part)
-        found.append((part[: told.start()], float(told[1])) if told else (part, 1.0))
+        found.append((part[: told.start()], _bounded(told[1])) if told else (part, 1.0))
+    if len(found) > MOST:
+        raise UserError(f"a prompt of {len(found)} parts: AND joins at most {MOST}")
     return found
 
 
+@lru_cache(maxsize=4096)
 def at_step(text: str, step: int, steps: int) -> str:
     """The text that ``[a:b:when]`` and ``[a|b]`` leave at a step, counted from 0.
 
     when: a step, or with a point a part of the steps: ``a`` is there in that many of the first.
     """
-    return _edited(text, step, steps, DEEPEST)
+    return _edited(text, step, steps, DEEPEST) if "[" in text else text
 
 
 def weighted(text: str) -> list[Piece]:
     """Words with their weights, neighbours of equal weight joined; at least one piece."""
     pieces: list[tuple[str | None, float]] = []
-    opened: list[tuple[str, int]] = []  # brackets that wait for their end, and the piece after them
+    opened: dict[str, list[int]] = {"(": [], "[": []}  # the piece after each that waits for its end
 
     def louder(start: int, by: float) -> None:
-        pieces[start:] = [(words, weight * by) for words, weight in pieces[start:]]
+        pieces[start:] = [(words, _bounded(weight * by)) for words, weight in pieces[start:]]
 
     for sign in SIGNS.findall(text):
-        last = opened[-1][0] if opened else ""
-        if len(sign) == 2 and sign[0] == "\\":
-            pieces.append((sign[1], 1.0))
-        elif sign in ("(", "["):
-            opened.append((sign, len(pieces)))
-        elif sign == "]" and last == "[":
-            louder(opened.pop()[1], SQUARE)
-        elif sign == ")" and last == "(":
-            louder(opened.pop()[1], ROUND)
-        elif sign.startswith(":") and sign.endswith(")") and last == "(":
-            louder(opened.pop()[1], float(sign[1:-1]))
+        if sign.startswith("\\"):
+            pieces.append((sign[1:], 1.0))
+        elif sign in opened:
+            opened[sign].append(len(pieces))
+        elif sign == "]" and opened["["]:
+            louder(opened["["].pop(), SQUARE)
+        elif sign == ")" and opened["("]:
+            louder(opened["("].pop(), ROUND)
+        elif sign.startswith(":") and sign.endswith(")") and opened["("]:
+            louder(opened["("].pop(), _bounded(sign[1:-1]))
         else:
-            for number, words in enumerate(BREAK.split(sign)):
-                pieces += [(None, 1.0)] if number else []
-                pieces.append((words, 1.0))
-    for bracket, start in opened:
-        louder(start, ROUND if bracket == "(" else SQUARE)
+            pieces += _broken(sign)
+    for bracket, by in (("(", ROUND), ("[", SQUARE)):
+        for start in opened[bracket]:
+            louder(start, by)
     return _joined(pieces)
 
 
-def words(prompt: str) -> Iterator[str]:
-    """The words of a prompt, without the grammar between them, each text that is there once."""
+def _bounded(weight: str | float) -> float:
+    return min(max(float(weight), -LOUDEST), LOUDEST)
+
+
+def _broken(text: str) -> Iterator[tuple[str | None, float]]:
+    """Words, and None for each BREAK between them, which takes the blanks around it along."""
+    first, *others = BREAK.split(text)
+    yield first.rstrip() if others else first, 1.0
+    for number, words in enumerate(others, start=1):
+        yield None, 1.0
+        yield words.lstrip() if number == len(others) else words.strip(), 1.0
+
+
+def words(prompt: str, steps: int) -> Iterator[str]:
+    """The words that a prompt says in a walk of so many steps, without the grammar between them."""
     for text, _ in composed(prompt):
-        # With steps enough for all turns, every text is there at one of them.
-        for each in dict.fromkeys(at_step(text, step, TURNS) for step in range(TURNS)):
+        for each in dict.fromkeys(at_step(text, step, steps) for step in range(steps)):
             yield from (piece.text for piece in weighted(each) if piece.text)
 
 
 def _joined(pieces: list[tuple[str | None, float]]) -> list[Piece]:
     found: list[Piece] = []
     for words, weight in pieces:
-        weight = min(max(weight, -LOUDEST), LOUDEST)
         before = found[-1] if found else None
         if words is None:
             found.append(Piece(None))
@@ -125,7 +141,7 @@ def _chosen(inner: str, step: int, steps: int) -> str | None:
     when = NUMBER.fullmatch(parts[-1]) if len(parts) in (2, 3) else None
     if when:
         before, after = ("", parts[0]) if len(parts) == 2 else (parts[0], parts[1])
-        count = float(when[1]) * (steps if "." in when[1] else 1)
+        count = min(float(when[1]) * (steps if "." in when[1] else 1), steps)
         return before if step + 1 <= int(count) else after
     options = _parts(inner, "|")
     return options[step % len(options)] if len(options) > 1 else None

@@ -13,9 +13,11 @@ from calotype.condition import alike
 from calotype.conditioning.clip import CLIPTextEncoder
 from calotype.conditioning.grammar import Piece, weighted
 from calotype.conditioning.tokenizer import Tokenizer
+from calotype.errors import UserError
 
 Weighting = Literal["a1111", "comfy", "none"]
-NO_MEAN = 1e-4  # of the spread: what a mean is at least, to be restored
+NO_MEAN = 0.02  # of the spread: what a mean is at least, to be restored
+MOST = 64  # chunks of a prompt
 BACK = 20  # tokens that a comma may lie before a chunk's end for the next to begin after it
 
 
@@ -54,6 +56,8 @@ def chunks(tokenizer: Tokenizer, text: str, weighting: Weighting) -> list[Chunk]
                 after_comma = len(now)
     if now or not done:
         done.append(now)
+    if len(done) > MOST:
+        raise UserError(f"a prompt of {len(done)} chunks: at most {MOST} are read; shorten it")
     return [Chunk(*map(tuple, zip(*each, strict=True))) if each else Chunk((), ()) for each in done]
 
 
@@ -85,12 +89,13 @@ def _weighed(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
     """The output (N, D) of one chunk with its weights; of start, end and padding they are 1."""
     if all(weight == 1 for weight in chunk.weights):
         return z
-    weights = torch.ones(len(z), 1)
+    weights = torch.ones(len(z), 1, device=z.device)
     weights[1 : 1 + len(chunk.weights), 0] = torch.tensor(chunk.weights)
-    weights = weights.to(z)
+    wide = z.float()
     if empty is not None:
-        return empty + (z - empty) * weights
-    mean, louder = z.mean(), z * weights
-    if abs(mean) < NO_MEAN * z.std():
-        return louder  # the quotient of two roundings
-    return louder * (mean / louder.mean())
+        return (empty.float() + (wide - empty.float()) * weights).to(z.dtype)
+    louder = wide * weights
+    mean, moved, least = wide.mean(), louder.mean(), NO_MEAN * wide.std()
+    # Where a mean is next to nothing, their quotient is chance: some encoders have none.
+    restored = mean / moved if min(abs(mean), abs(moved)) > least and mean * moved > 0 else 1.0
+    return (louder * restored).to(z.dtype)

@@ -131,15 +131,11 @@ class Noise:
         the same motion, in finer pieces (Li et al. 2020, "Scalable gradients for SDEs", section 4).
         """
         weights = _change(high, low)
-        rows = [seed for seed in self.seeds for _ in weights]
-        nodes = [*weights] * len(self.seeds)
-        draws = normal(rows, nodes, "motion", self.shape, self.device)
-        pieces = draws.unflatten(0, (len(self.seeds), len(weights))).unbind(1)
         size = math.sqrt(sum(weight**2 for weight in weights.values()))
-        # One after the other: the order of a sum must not hang on the batch.
-        moved = torch.zeros_like(pieces[0])
-        for piece, weight in zip(pieces, weights.values(), strict=True):
-            moved = moved + piece * (weight / size)
+        moved = torch.zeros(len(self.seeds), *self.shape, device=self.device)
+        for node, weight in weights.items():
+            drawn = normal(self.seeds, node, "motion", self.shape, self.device)
+            moved = moved + drawn * (weight / size)
         return moved
 
 

@@ -12,13 +12,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from calotype import __version__
 from calotype.errors import UserError
-from calotype.generate.names import TOLD_SAMPLERS, TOLD_SCHEDULES
+from calotype.generate.names import TOLD_SAMPLERS, told_schedule
 from calotype.generate.request import TextToImage
 from calotype.settings import validated
 
 CHUNK = "calotype"
 EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
-"""What the web UIs call the weightings; nothing for the usual one."""
+"""What stands in the text for each weighting; nothing for the usual one."""
 
 
 def parameters(request: TextToImage, model: str) -> str:
@@ -30,7 +30,7 @@ def parameters(request: TextToImage, model: str) -> str:
     pairs = {
         "Steps": sampling.steps,
         "Sampler": TOLD_SAMPLERS[sampling.sampler],
-        "Schedule type": TOLD_SCHEDULES[sampling.schedule],
+        "Schedule type": told_schedule(sampling.sampler, sampling.schedule),
         "CFG scale": f"{sampling.guidance_scale:.12g}",
         "Seed": sampling.seed,
         "Size": f"{request.width}x{request.height}",

@@ -23,12 +23,17 @@ SamplerName = Literal[
     "deis",
     "lcm",
     "restart",
+    "k_euler",
+    "k_euler_ancestral",
+    "k_heun",
+    "k_lms",
     "k_dpm2",
     "k_dpm2_ancestral",
+    "k_dpm++2s_ancestral",
     "k_dpm++2m",
     "k_dpm++2m_sde",
     "k_dpm++3m_sde",
-    "k_unipc",
+    "k_dpm++sde",
 ]
 ScheduleName = Literal[
     "leading",
@@ -40,41 +45,41 @@ ScheduleName = Literal[
     "align_your_steps",
 ]
 
-WEB_UI: dict[str, SamplerName] = {
-    "DDIM": "ddim",
-    "DDPM": "ddpm",
-    "PLMS": "plms",
-    "Euler": "euler",
-    "Euler a": "euler_ancestral",
-    "Heun": "heun",
-    "LMS": "lms",
-    "DPM2": "k_dpm2",
-    "DPM2 a": "k_dpm2_ancestral",
-    "DPM++ 2S a": "dpm++2s_ancestral",
-    "DPM++ 2M": "k_dpm++2m",
-    "DPM++ 2M SDE": "k_dpm++2m_sde",
-    "DPM++ 3M SDE": "k_dpm++3m_sde",
-    "DPM++ SDE": "dpm++sde",
-    "UniPC": "k_unipc",
-    "DEIS": "deis",
-    "LCM": "lcm",
-    "Restart": "restart",
+WEB_UI: dict[str, tuple[SamplerName, ScheduleName | None]] = {
+    "DDIM": ("ddim", None),
+    "DDPM": ("ddpm", None),
+    "PLMS": ("plms", None),
+    "Euler": ("k_euler", None),
+    "Euler a": ("k_euler_ancestral", None),
+    "Heun": ("k_heun", None),
+    "LMS": ("k_lms", None),
+    "DPM2": ("k_dpm2", "karras"),
+    "DPM2 a": ("k_dpm2_ancestral", "karras"),
+    "DPM++ 2S a": ("k_dpm++2s_ancestral", "karras"),
+    "DPM++ 2M": ("k_dpm++2m", "karras"),
+    "DPM++ 2M SDE": ("k_dpm++2m_sde", "exponential"),
+    "DPM++ 3M SDE": ("k_dpm++3m_sde", "exponential"),
+    "DPM++ SDE": ("k_dpm++sde", "karras"),
+    "UniPC": ("unipc", None),
+    "DEIS": ("deis", None),
+    "LCM": ("lcm", None),
+    "Restart": ("restart", "karras"),
 }
-"""AUTOMATIC1111's names, on k-diffusion's paths."""
+"""AUTOMATIC1111's names, and the schedule that each has there where none is chosen."""
 
 COMFY: dict[str, SamplerName] = {
     "dpm_2": "k_dpm2",
     "dpm_2_ancestral": "k_dpm2_ancestral",
-    "dpmpp_2s_ancestral": "dpm++2s_ancestral",
+    "dpmpp_2s_ancestral": "k_dpm++2s_ancestral",
     "dpmpp_2m": "k_dpm++2m",
     "dpmpp_2m_sde": "k_dpm++2m_sde",
     "dpmpp_2m_sde_gpu": "k_dpm++2m_sde",
     "dpmpp_3m_sde": "dpm++3m_sde",
     "dpmpp_3m_sde_gpu": "dpm++3m_sde",
-    "dpmpp_sde": "dpm++sde",
-    "dpmpp_sde_gpu": "dpm++sde",
-    "uni_pc": "k_unipc",
-    "uni_pc_bh2": "k_unipc",
+    "dpmpp_sde": "k_dpm++sde",
+    "dpmpp_sde_gpu": "k_dpm++sde",
+    "uni_pc": "unipc",
+    "uni_pc_bh2": "unipc",
 }
 """ComfyUI's names, where they are not ours."""
 
@@ -112,18 +117,22 @@ SCHEDULES: dict[str, ScheduleName | None] = {
 """What AUTOMATIC1111 and ComfyUI call our schedules, where it is not what we do."""
 
 TOLD_SAMPLERS: dict[SamplerName, str] = {
-    **{ours: theirs for theirs, ours in WEB_UI.items()},
+    **{ours: theirs for theirs, (ours, _) in WEB_UI.items()},
+    "euler": "Euler",
+    "euler_ancestral": "Euler a",
+    "heun": "Heun",
+    "lms": "LMS",
     "dpm2": "DPM2",
     "dpm2_ancestral": "DPM2 a",
+    "dpm++2s_ancestral": "DPM++ 2S a",
     "dpm++2m": "DPM++ 2M",
     "dpm++2m_sde": "DPM++ 2M SDE",
     "dpm++3m_sde": "DPM++ 3M SDE",
-    "unipc": "UniPC",
+    "dpm++sde": "DPM++ SDE",
 }
 """What the web UIs call each sampler."""
 
-TOLD_SCHEDULES: dict[ScheduleName | None, str] = {
-    None: "Automatic",
+TOLD_SCHEDULES: dict[ScheduleName, str] = {
     "leading": "Leading",
     "trailing": "Trailing",
     "linspace": "Uniform",
@@ -134,29 +143,45 @@ TOLD_SCHEDULES: dict[ScheduleName | None, str] = {
 }
 """What the web UIs call each schedule; those that they don't have, by our name."""
 
-SAMPLERS: dict[str, SamplerName] = {**DIFFUSERS, **COMFY, **WEB_UI}
-"""Every foreign name of a sampler; ours come before it."""
+_SAMPLERS: dict[str, tuple[SamplerName, ScheduleName | None]] = {}
+for _theirs, _ours in [*DIFFUSERS.items(), *COMFY.items()]:
+    _SAMPLERS[_theirs.lower()] = _ours, None
+for _theirs, _both in WEB_UI.items():
+    _SAMPLERS[_theirs.lower()] = _both
 
 
 def named(name: str) -> tuple[str, ScheduleName | None]:
-    """Our sampler of that name in any of the programs, and the schedule that the name ends with.
+    """Our sampler of that name in any of the programs, and the schedule that goes with the name.
 
     Older web UIs wrote "DPM++ 2M Karras". An unknown name comes back as it is.
     """
     if name in get_args(SamplerName):
         return name, None
-    samplers = {told.lower(): ours for told, ours in SAMPLERS.items()}
-    schedules: dict[str, ScheduleName | None] = {
-        told.lower(): ours for told, ours in SCHEDULES.items()
-    }
     words = name.lower().split(" ")
     for end in range(len(words), 0, -1):
         first, rest = " ".join(words[:end]), " ".join(words[end:])
-        if first in samplers and (not rest or rest in schedules):
-            return samplers[first], schedules.get(rest)
+        if first in _SAMPLERS and (not rest or rest in _FOLDED):
+            sampler, schedule = _SAMPLERS[first]
+            return sampler, _FOLDED[rest] if rest else schedule
     return name, None
 
 
 def schedule_named(name: str) -> str | None:
     """Our schedule of that name in any of the programs; an unknown one comes back as it is."""
-    return SCHEDULES.get(name, name)
+    return _FOLDED.get(name.lower(), name)
+
+
+def told_schedule(sampler: SamplerName, schedule: ScheduleName | None) -> str:
+    """What the web UIs call the schedule of a walk; one that no request names, by the sampler."""
+    if schedule:
+        return TOLD_SCHEDULES[schedule]
+    if sampler == "restart":
+        return "Karras"
+    return (
+        "Uniform"
+        if sampler.removeprefix("k_").startswith(("euler", "heun", "lms", "dpm"))
+        else "Automatic"
+    )
+
+
+_FOLDED: dict[str, ScheduleName | None] = {told.lower(): ours for told, ours in SCHEDULES.items()}

@@ -93,8 +93,7 @@ class Sampling(BaseModel):
             known["schedule"] = schedule_named(known["schedule"])
         if isinstance(known.get("sampler"), str):
             known["sampler"], schedule = named(known["sampler"])
-            if schedule and known.get("schedule") is None:
-                known["schedule"] = schedule
+            known["schedule"] = known.get("schedule") or schedule
         return known
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from calotype.conditioning.grammar import at_step, composed
 from calotype.errors import UserError
 from calotype.generate.request import TextToImage
 from calotype.model import LatentDiffusion
+
+KEPT = 8  # records that are kept: as many turns as an alternation may have without reading anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +30,13 @@ class Told:
     negative: Condition
 
 
-def told(model: LatentDiffusion, prompts: Sequence[str], request: TextToImage) -> list[Told]:
-    """What each step of the walk is told; steps that are told the same share one record."""
+def told(
+    model: LatentDiffusion, prompts: Sequence[str], request: TextToImage
+) -> Callable[[int], Told]:
+    """What each step of the walk is told, counted from 0; the same record while nothing changes.
+
+    Raises UserError for more skipped layers, parts or chunks than there can be.
+    """
     layers = len(model.text.encoder.text_model.encoder.layers)
     if request.clip_skip > layers:
         raise UserError(f"clip_skip = {request.clip_skip}: the text encoder has {layers} layers")
@@ -37,25 +45,24 @@ def told(model: LatentDiffusion, prompts: Sequence[str], request: TextToImage) -
     most = max(len(parts) for parts in asked)
     # A prompt of fewer parts than another has empty ones, which count nothing.
     asked = [parts + [("", 0.0)] * (most - len(parts)) for parts in asked]
-    records: dict[tuple[tuple[str, ...], ...], Told] = {}
-    found: list[Told] = []
-    for step in range(steps):
+    weights = [_weights([parts[k][1] for parts in asked], model) for k in range(most)]
 
-        def said(text: str, step: int = step) -> str:
+    @lru_cache(maxsize=KEPT)
+    def record(*texts: tuple[str, ...]) -> Told:
+        *parts, negative = (
+            model.condition(each, request.weighting, request.clip_skip) for each in texts
+        )
+        return Told(tuple(zip(parts, weights, strict=True)), negative)
+
+    def at(step: int) -> Told:
+        def said(text: str) -> str:
             return text if literal else at_step(text, step, steps)
 
-        texts = tuple(tuple(said(parts[k][0]) for parts in asked) for k in range(most))
-        away = (said(request.negative_prompt),) * len(prompts)
-        if (*texts, away) not in records:
-            weights = [_weights([parts[k][1] for parts in asked], model) for k in range(most)]
-            conditions = [
-                model.condition(each, request.weighting, request.clip_skip)
-                for each in (*texts, away)
-            ]
-            parts = tuple(zip(conditions[:-1], weights, strict=True))
-            records[(*texts, away)] = Told(parts, conditions[-1])
-        found.append(records[(*texts, away)])
-    return found
+        texts = [tuple(said(parts[k][0]) for parts in asked) for k in range(most)]
+        return record(*texts, (said(request.negative_prompt),) * len(prompts))
+
+    at(0)  # what can't be read is said before the work begins
+    return at
 
 
 def _weights(weights: list[float], model: LatentDiffusion) -> Tensor | float:

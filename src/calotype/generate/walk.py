@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import torch
@@ -16,17 +15,16 @@ from calotype.errors import UserError
 from calotype.generate.events import Event, Picture, Preview, Progress
 from calotype.generate.pictures import to_images
 from calotype.generate.request import Sampling, TextToImage
-from calotype.generate.told import Told
+from calotype.generate.told import KEPT, Told
 from calotype.model import LatentDiffusion
 from calotype.sampling import (
+    Denoise,
     NoiseSource,
     Path,
     Step,
-    by_step,
     classifier_free,
     sampler,
     thresholded,
-    within,
 )
 
 
@@ -54,7 +52,7 @@ class Start:
     x: Tensor
     path: Path
     noise: NoiseSource
-    told: Sequence[Told]
+    told: Callable[[int], Told]
 
 
 @torch.inference_mode()
@@ -76,27 +74,31 @@ def walk(model: LatentDiffusion, request: Request, starts: Iterable[Start]) -> I
 
 
 def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
+    """The steps of one batch; in each the UNet is told, and guided, as that step is."""
     denoiser = replace(model.denoiser(), schedule=start.path.schedule)
-    scale, rescale = _scale(sampling, start.path.sigmas), sampling.guidance_rescale
-    guided = {
-        told: classifier_free(denoiser, told.parts, told.negative, scale, rescale)
-        for told in dict.fromkeys(start.told)
-    }
-    denoise = by_step(start.path.sigmas.tolist(), [guided[told] for told in start.told])
-    if sampling.threshold is not None:
-        denoise = thresholded(denoise, sampling.threshold)
+    now = 0
+
+    @lru_cache(maxsize=KEPT)
+    def guided(told: Told, scale: float) -> Denoise:
+        return classifier_free(
+            denoiser, told.parts, told.negative, scale, sampling.guidance_rescale
+        )
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return guided(start.told(now), _scale(sampling, now))(x, sigma)
+
+    clipped = denoise if sampling.threshold is None else thresholded(denoise, sampling.threshold)
     by_name = sampler(sampling.sampler)
-    return by_name.walk(denoise, start.x, start.path.sigmas, start.noise, sampling.eta)
+    for step in by_name.walk(clipped, start.x, start.path.sigmas, start.noise, sampling.eta):
+        now = step.index + 1
+        yield step
 
 
-def _scale(sampling: Sampling, sigmas: Tensor) -> float | Callable[[float], float]:
-    """The guidance scale, of a part of the walk where that is asked for."""
-    begin, end, scale = sampling.guidance_start, sampling.guidance_end, sampling.guidance_scale
-    if (begin, end) == (0.0, 1.0):
-        return scale
-    steps = len(sigmas) - 1
-    guided = sigmas[:-1][math.ceil(begin * steps) : math.ceil(end * steps)]
-    return within(scale, float(guided.max()), float(guided.min())) if len(guided) else 1.0
+def _scale(sampling: Sampling, step: int) -> float:
+    """The guidance scale of a step: 1 outside of the part of the walk that is asked for."""
+    place = (step + 0.5) / sampling.steps
+    within = sampling.guidance_start <= place <= sampling.guidance_end
+    return sampling.guidance_scale if within else 1.0
 
 
 @torch.inference_mode()

@@ -1,20 +1,19 @@
 """From a denoiser and noise to a clean latent: paths, samplers, guidance."""
 
-from calotype.sampling.guidance import by_step, classifier_free, thresholded, within
+from calotype.sampling.guidance import classifier_free, thresholded
 from calotype.sampling.samplers import SAMPLERS, path, sampler
 from calotype.sampling.sigmas import SPACINGS, Path
-from calotype.sampling.step import NoiseSource, Step
+from calotype.sampling.step import Denoise, NoiseSource, Step
 
 __all__ = [
     "SAMPLERS",
     "SPACINGS",
+    "Denoise",
     "NoiseSource",
     "Path",
     "Step",
-    "by_step",
     "classifier_free",
     "path",
     "sampler",
     "thresholded",
-    "within",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ def classifier_free(
     denoiser: Denoiser,
     condition: Condition | Parts,
     negative: Condition,
-    scale: float | Callable[[float], float],
+    scale: float,
     rescale: float = 0.0,
 ) -> Denoise:
     """From ``negative`` towards ``condition``, ``scale`` times as far as that lies.
@@ -28,9 +28,9 @@ def classifier_free(
     Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 is the condition alone, and
     calls the network with it alone; any other calls it once with both, stacked, so the two have
     the same fields and shapes. Of several conditions, the ways to each are added, with their
-    weights (Liu et al. 2022, "Compositional visual generation", equation 11). A scale may depend on
-    sigma: see ``within``. ``rescale`` in [0, 1] brings the network's output back towards the spread
-    it has with the condition alone (Lin et al. 2023, section 3.4).
+    weights (Liu et al. 2022, "Compositional visual generation", equation 11). ``rescale`` in [0, 1]
+    brings the network's output back towards the spread it has with the condition alone (Lin et al.
+    2023, section 3.4).
     """
     parts: Parts = [(condition, 1.0)] if isinstance(condition, Condition) else condition
     (first, weight), *others = parts
@@ -40,36 +40,18 @@ def classifier_free(
     every = Condition.stack([negative, *(part for part, _ in parts)])
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
-        far = scale(sigma) if callable(scale) else scale
-        if far == 1 and alone is not None:
-            return denoiser(x, sigma, alone)
         rows = torch.cat([x] * (1 + len(parts)))
         away, *found = denoiser(rows, sigma, every).chunk(1 + len(parts))
         # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
         ways = [(one - away) * weight for one, (_, weight) in zip(found, parts, strict=True)]
         way = functools.reduce(torch.add, ways)
-        guided = away + way * far
+        guided = away + way * scale
         if rescale == 0:
             return guided
         towards = found[0] if alone is not None else away + way
         return rescaled(denoiser, guided, towards, x, sigma, rescale)
 
     return denoise
-
-
-def by_step(sigmas: Sequence[float], denoisers: Sequence[Denoise]) -> Denoise:
-    """At each level the denoiser of the step that it is in, from ``sigmas[k]`` to the next."""
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        steps = (k for k in range(len(denoisers)) if sigmas[k] >= sigma > sigmas[k + 1])
-        return denoisers[next(steps, len(denoisers) - 1)](x, sigma)
-
-    return denoise
-
-
-def within(scale: float, high: float, low: float) -> Callable[[float], float]:
-    """The scale at levels from high down to low, and 1 at all others (Kynkaanniemi et al. 2024)."""
-    return lambda sigma: scale if low <= sigma <= high else 1.0
 
 
 def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:

@@ -22,6 +22,7 @@ from calotype.sampling.sigmas import (
     LCM,
     RESTART,
     SKIPPING,
+    WEB_UI,
     Convention,
     Path,
     lay,
@@ -84,13 +85,18 @@ SAMPLERS = {
     "deis": Sampler(deis, DEIS),
     "lcm": Sampler(lcm, LCM, draws=True),
     "restart": Sampler(heun, RESTART, draws=True),
-    # On the paths of k-diffusion and the web UIs, where those above have diffusers'.
+    # On the paths of the web UIs, whatever the folder says of its own.
+    "k_euler": Sampler(euler, WEB_UI, eta=0.0),
+    "k_euler_ancestral": Sampler(euler, WEB_UI, eta=1.0),
+    "k_heun": Sampler(heun, WEB_UI, draws=True),
+    "k_lms": Sampler(lms, WEB_UI),
     "k_dpm2": Sampler(dpm2, SKIPPING, eta=0.0),
     "k_dpm2_ancestral": Sampler(dpm2, SKIPPING, eta=1.0),
-    "k_dpm++2m": Sampler(dpmpp_2m, K_DIFFUSION, eta=0.0),
-    "k_dpm++2m_sde": Sampler(dpmpp_2m, K_DIFFUSION, eta=1.0),
+    "k_dpm++2s_ancestral": Sampler(dpmpp_2s, WEB_UI, eta=1.0),
+    "k_dpm++2m": Sampler(dpmpp_2m, WEB_UI, eta=0.0),
+    "k_dpm++2m_sde": Sampler(dpmpp_2m, WEB_UI, eta=1.0),
     "k_dpm++3m_sde": Sampler(dpmpp_3m, SKIPPING, eta=1.0),
-    "k_unipc": Sampler(unipc, K_DIFFUSION),
+    "k_dpm++sde": Sampler(dpmpp_sde, WEB_UI, eta=1.0),
 }
 """DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart Heun: one function each."""
 

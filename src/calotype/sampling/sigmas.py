@@ -37,8 +37,8 @@ _ZERO_SNR_FLOOR = 2.0**-24  # that of diffusers, in all its schedulers but DDIM 
 class Convention:
     """How a family of samplers has always laid its path; what parity with other programs hangs on.
 
-    spacing: when neither the request nor the folder names one; of consistency models, whatever the
-        folder says, the timesteps that they were distilled for.
+    spacing: when neither the request nor the folder names one.
+    own: whether the folder has no say in the spacing.
     nodes: how the timesteps divide. "whole": rounded, one a step. "fractional": the same, not
         rounded. "intervals": rounded, one a step and one more, the last, which is left out.
     start: "prior" is n sqrt(1 + sigma^2), the variance-preserving prior. "spacing" is that for
@@ -60,6 +60,7 @@ class Convention:
     karras_whole: bool = False
     restarts: bool = False
     skips: bool = False
+    own: bool = False
     zero_snr_floor: float | None = None
 
 
@@ -76,16 +77,17 @@ DPM_SOLVER = Convention(
     zero_snr_floor=_ZERO_SNR_FLOOR,
 )
 DEIS = replace(DPM_SOLVER, end="first")
-LCM = replace(DDPM, spacing=DISTILLED)
-SKIPPING = replace(K_DIFFUSION, skips=True)
-RESTART = replace(K_DIFFUSION, spacing="karras", restarts=True)
+LCM = replace(DDPM, spacing=DISTILLED, own=True)
+WEB_UI = replace(K_DIFFUSION, own=True)
+SKIPPING = replace(WEB_UI, skips=True)
+RESTART = replace(WEB_UI, spacing="karras", restarts=True)
 
 
 @dataclass(frozen=True, eq=False)
 class Path:
     """A walk laid out.
 
-    sigmas: (steps + 1,) float64 noise levels, falling; the last is where the walk ends.
+    sigmas: (steps + 1,) float64 noise levels, the last where the walk ends; only a restart's rise.
     start: what unit noise is multiplied by to be x at sigmas[0].
     final_alpha: what the last x is multiplied by to be the latent.
     schedule: the schedule that the denoiser has to take its timesteps from on this walk.
@@ -113,13 +115,13 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
     schedule = config.schedule
     if convention.zero_snr_floor is not None:
         schedule = config.schedule_with(convention.zero_snr_floor)
-    if spacing is None and convention.spacing != DISTILLED:
+    if spacing is None and not convention.own:
         spacing = "karras" if config.use_karras_sigmas else config.timestep_spacing
     spacing = spacing or convention.spacing
     by_level = spacing if spacing in BY_LEVEL else None
     if by_level:
         own = convention.spacing if convention.spacing in SPACINGS[:2] else "linspace"
-        spacing = config.timestep_spacing or own
+        spacing = (None if convention.own else config.timestep_spacing) or own
     at_zero = convention.end == "zero" or (convention.end == "config" and config.set_alpha_to_one)
     end = 0.0 if at_zero else float(schedule.sigmas[0])
 
@@ -155,8 +157,8 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
     0, and equal strides between. sgm_uniform: linspace with one more, the last left out.
     """
     if spacing == DISTILLED:
-        if steps > LEARNED:
-            raise UserError(f"steps {steps}: a consistency model has 1 to {LEARNED}")
+        if not steps <= LEARNED <= count:
+            raise UserError(f"steps {steps}: a consistency model has 1 to {min(count, LEARNED)}")
         chosen = np.linspace(0, LEARNED, steps, endpoint=False).astype(int)
         return torch.from_numpy((LEARNED - chosen) * (count // LEARNED) - 1.0)
     nodes = steps + 1 if convention.nodes == "intervals" else steps

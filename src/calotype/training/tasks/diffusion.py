@@ -211,7 +211,7 @@ class DiffusionTask:
             text[:LONGEST_PROMPT] for text in captions_of(self.source, SHOWN)
         )
         sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
-        pictures = run(self.model, TextToImage(prompt=prompts, sampling=sampling))
+        pictures = run(self.model, TextToImage(prompt=prompts, weighting="none", sampling=sampling))
         return contact_sheet([picture.image for picture in pictures], columns=8)
 
     def export(self, folder: Path) -> None:
