@@ -39,6 +39,9 @@ def requests(draw: st.DrawFn) -> TextToImage:
         sampler=draw(st.sampled_from(get_args(SamplerName))),
         schedule=draw(st.none() | st.sampled_from(get_args(ScheduleName))),
         guidance_start=draw(st.floats(0, 1)),
+        noise=draw(st.sampled_from(["philox", "torch", "nv"])),
+        variation_seed=draw(st.integers(0, 2**40)),
+        variation_strength=draw(st.floats(0, 1)),
         guidance_end=draw(st.floats(0, 1)),
         threshold=draw(st.none() | st.floats(0.5, 0.999)),
         steps=draw(st.integers(1, 1000)),
@@ -66,9 +69,17 @@ def test_a_request_survives_its_picture(asked: TextToImage, model: str):
 
 @given(requests())
 def test_alone_names_every_picture(asked: TextToImage):
-    """Picture k has seed S + k and its row's prompt; alone, it is picture 0 of its own request."""
+    """Picture k has seed S + k, or S and the k-th variation, and its row's prompt.
+
+    Alone, it is picture 0 of its own request.
+    """
     made = [asked.alone(k) for k in range(len(asked))]
-    assert [r.sampling.seed for r in made] == [asked.sampling.seed + k for k in range(len(made))]
+    varied = asked.sampling.variation_strength > 0
+    steps = [0 if varied else k for k in range(len(made))]
+    assert [r.sampling.seed for r in made] == [asked.sampling.seed + k for k in steps]
+    assert [r.sampling.variation_seed for r in made] == [
+        asked.sampling.variation_seed + k - step for k, step in enumerate(steps)
+    ]
     assert [r.prompt for r in made] == [p for p in asked.prompts for _ in range(asked.images)]
     for request in made:
         assert len(request) == 1
@@ -201,5 +212,5 @@ def test_every_field_is_bounded(values):
 def test_the_last_picture_has_a_seed_too():
     last = Sampling(seed=LAST_SEED)
     assert len(TextToImage(prompt="", sampling=last)) == 1
-    with pytest.raises(ValidationError, match="take a smaller seed"):
+    with pytest.raises(ValidationError, match="take a smaller one"):
         TextToImage(prompt="", images=2, sampling=last)

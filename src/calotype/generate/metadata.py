@@ -27,6 +27,7 @@ def parameters(request: TextToImage, model: str) -> str:
     The prompt; a ``Negative prompt:`` line if there is one; then ``Key: value`` pairs in one line.
     """
     sampling = request.sampling
+    varied = sampling.variation_strength > 0
     pairs = {
         "Steps": sampling.steps,
         "Sampler": TOLD_SAMPLERS[sampling.sampler],
@@ -37,7 +38,9 @@ def parameters(request: TextToImage, model: str) -> str:
         "Model": model,
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
         "Emphasis": EMPHASIS[request.weighting],
-        "RNG": "Philox",
+        "Variation seed": sampling.variation_seed if varied else None,
+        "Variation seed strength": f"{sampling.variation_strength:.12g}" if varied else None,
+        "RNG": {"philox": "Philox", "torch": "CPU", "nv": "NV"}[sampling.noise],
         "Eta": None if sampling.eta is None else f"{sampling.eta:.12g}",
         "CFG rescale": f"{sampling.guidance_rescale:.12g}" if sampling.guidance_rescale else None,
         "Guidance start": f"{sampling.guidance_start:.12g}" if sampling.guidance_start else None,

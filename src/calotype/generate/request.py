@@ -81,6 +81,25 @@ class Sampling(BaseModel):
         le=LAST_SEED,
         description="seed of the first picture; the next has the next seed",
     )
+    noise: Literal["philox", "torch", "nv"] = Field(
+        default="philox",
+        description="whose random numbers: ours, the same on every device; those of torch on the "
+        "CPU; those of an NVIDIA GPU",
+    )
+    variation_seed: int = Field(
+        default=0,
+        ge=0,
+        le=LAST_SEED,
+        description="seed of the first variation; where there are any, the pictures share their "
+        "seed and the next has the next variation",
+    )
+    variation_strength: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="share of the variation's noise in the seed's; 0: no variation",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -100,8 +119,8 @@ class Sampling(BaseModel):
 class TextToImage(BaseModel):
     """Pictures from words.
 
-    Picture k of a request with seed S is seed S + k, and ``alone(k)`` is the request that makes it
-    by itself. Several prompts make ``images`` pictures each, the first prompt's first.
+    Picture k of a request with seed S is seed S + k, or of variations seed S and the k-th, and
+    ``alone(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures each, the first prompt's first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,8 +154,9 @@ class TextToImage(BaseModel):
 
     @model_validator(mode="after")
     def _seeds_fit(self) -> Self:
-        if self.sampling.seed + len(self) - 1 > LAST_SEED:
-            raise ValueError(f"seed + pictures - 1 must not pass {LAST_SEED}: take a smaller seed")
+        name = "variation_seed" if self.sampling.variation_strength else "seed"
+        if getattr(self.sampling, name) + len(self) - 1 > LAST_SEED:
+            raise ValueError(f"{name} + pictures - 1 must not pass {LAST_SEED}: take a smaller one")
         return self
 
     def __len__(self) -> int:
@@ -150,11 +170,16 @@ class TextToImage(BaseModel):
 
     def seed(self, index: int) -> int:
         """The seed of picture ``index``."""
-        return self.sampling.seed + index
+        return self.sampling.seed + (0 if self.sampling.variation_strength else index)
+
+    def variation(self, index: int) -> int:
+        """The variation seed of picture ``index``."""
+        return self.sampling.variation_seed + (index if self.sampling.variation_strength else 0)
 
     def alone(self, index: int) -> TextToImage:
         """The request that makes picture ``index`` of this one by itself."""
-        sampling = self.sampling.model_copy(update={"seed": self.seed(index)})
+        seeds = {"seed": self.seed(index), "variation_seed": self.variation(index)}
+        sampling = self.sampling.model_copy(update=seeds)
         changes = {"prompt": self.prompts[index // self.images], "images": 1, "sampling": sampling}
         return self.model_copy(update=changes)
 

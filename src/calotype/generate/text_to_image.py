@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from calotype.diffusion import Noise
+from calotype.diffusion.compatible import MODES, slerp
 from calotype.errors import UserError
 from calotype.generate.events import Event
 from calotype.generate.request import TextToImage
@@ -56,11 +56,16 @@ def starts(model: LatentDiffusion, request: TextToImage, batch_size: int | None)
     size = batch_size or max(1, PIXELS_AT_ONCE // (request.width * request.height))
     for first in range(0, len(request), size):
         indices = range(first, min(first + size, len(request)))
-        noise = Noise([request.seed(index) for index in indices], shape, model.device)
+        draws = MODES[sampling.noise]
+        noise = draws([request.seed(index) for index in indices], shape, model.device)
+        first = noise.start()
+        if sampling.variation_strength:
+            varied = draws([request.variation(index) for index in indices], shape, model.device)
+            first = slerp(sampling.variation_strength, first, varied.start())
         prompts = [request.prompts[index // request.images] for index in indices]
         yield Start(
             indices=indices,
-            x=noise.start() * way.start,
+            x=first * way.start,
             path=way,
             noise=noise,
             told=told(model, prompts, request),
