@@ -120,7 +120,8 @@ class TextToImage(BaseModel):
     """Pictures from words.
 
     Picture k of a request with seed S is seed S + k, or of variations seed S and the k-th, and
-    ``alone(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures each, the first prompt's first.
+    ``alone(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures
+    each, the first prompt's first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
