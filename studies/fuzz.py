@@ -27,12 +27,11 @@ from calotype.checkpoints.load import read_parts
 from calotype.checkpoints.save import write_single
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.diffusion import SchedulerConfig
-from calotype.errors import UserError
+from calotype.errors import LONGEST, UserError
 from calotype.model import LatentDiffusion
 from calotype.presets import autoencoder_config, text_config, unet_config
 from calotype.unet import UNet
 
-LONGEST = 600  # characters of a message
 VALUES = (None, True, -1, 0, 2**63, 1e308, float("nan"), "", "x" * 99, [], {}, [[]], {"": None})
 
 

@@ -3,12 +3,20 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 600  # characters of a message
+
 
 class UserError(ValueError):
     """A mistake that the user can mend: one short message with value, what is allowed, what to do.
 
     The command line prints the message alone and exits with status 2; a traceback is for our own.
+    Of a message that a foreign file's values make long, the middle is left out.
     """
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 + 5 :]}"
+        super().__init__(message)
 
 
 class NotWhole(UserError):
