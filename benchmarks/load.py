@@ -82,17 +82,22 @@ def row(name: str, path: Path, folder: Path, runs: int) -> str:
         "calotype": [sys.executable, "-c", OURS, str(path)],
         "diffusers": [sys.executable, "-c", THEIRS, str(path), str(folder)],
     }
+    every: list[dict[str, tuple[float, float]]] = []
     rounds: list[dict[str, tuple[float, float]]] = []
     for number in range(runs + 1):
         probes, found = [probe()], {}
         for side, command in commands.items():
             found[side] = measure(command)
             probes.append(probe())
-        if number > 0 and max(probes) < 1.2 * min(probes):  # the first fills the disk's cache
-            rounds.append(found)
-    if not rounds:
-        return f"{name}: the machine changed its speed in every round"
+        steady = max(probes) < 1.2 * min(probes)
+        times = ", ".join(f"{side} {seconds:.1f} s" for side, (seconds, _) in found.items())
+        note = "" if number and steady else " (left out)"  # the first fills the disk's cache
+        print(f"  probe {min(probes):.0f}-{max(probes):.0f} GFLOP/s: {times}{note}", flush=True)
+        every += [found] if number else []
+        rounds += [found] if number and steady else []
     told = [f"{name}, {len(rounds)} rounds"]
+    if not rounds:
+        told, rounds = [f"{name}, all {len(every)} rounds, none of them steady"], every
     for side in commands:
         seconds, memory = ([found[side][i] for found in rounds] for i in (0, 1))
         told.append(f"{side} {spread(seconds)} s, {spread(memory, 0)} MB")
