@@ -4,7 +4,9 @@ import json
 import shlex
 import shutil
 import signal
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from PIL import Image
 from calotype.cli import pictures
 from calotype.cli.app import main
 from calotype.cli.progress import Shown
+from calotype.generate.names import SamplerName, ScheduleName
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
@@ -27,6 +30,11 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     return line.removeprefix("calotype: ")
 
 
+def listed(names: Sequence[str]) -> str:
+    *others, last = (f'"{name}"' for name in names)
+    return f"{', '.join(others)} or {last}"
+
+
 RECORD = {
     ("--steps", "0"): "--steps = 0: must be an integer from 1 to 1000",
     ("--steps", "1001"): "--steps = 1001: must be an integer from 1 to 1000",
@@ -37,12 +45,10 @@ RECORD = {
     ("--guidance-rescale", "2"): "--guidance-rescale = 2.0: must be a finite number from 0 to 1",
     ("--eta", "nan"): "--eta = nan: must be a finite number from 0 to 1",
     ("--sampler", "eulr"): (
-        '--sampler = "eulr": must be "ddim", "ddpm", "euler", "euler_ancestral", "heun" or '
-        '"dpm++2m"; did you mean "euler"?'
+        f'--sampler = "eulr": must be {listed(get_args(SamplerName))}; did you mean "euler"?'
     ),
     ("--schedule", "karas"): (
-        '--schedule = "karas": must be "leading", "trailing", "linspace" or "karras"; '
-        'did you mean "karras"?'
+        f'--schedule = "karas": must be {listed(get_args(ScheduleName))}; did you mean "karras"?'
     ),
     ("--seed", "-1"): "--seed = -1: must be an integer from 0 to 9007199254740991",
     ("--images", "0"): "--images = 0: must be an integer from 1 to 10000",
@@ -69,7 +75,12 @@ MODEL = {
     ("--device", "gpu"): '--device = "gpu": this machine has auto, cpu',
     ("--device", "cuda:99"): '--device = "cuda:99": this machine has auto, cpu',
     ("--batch-size", "0"): "batch_size = 0: must be 1 or more",
-    ("--sampler", "heun", "--eta", "0.5"): "eta 0.5: this sampler draws no noise",
+    (
+        "--sampler",
+        "heun",
+        "--eta",
+        "0.5",
+    ): "eta 0.5: this sampler has no share of noise to choose; leave it out",
 }
 
 

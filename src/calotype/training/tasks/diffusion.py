@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from calotype.autoencoder import Autoencoder
 from calotype.checkpoints import load, load_autoencoder, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
+from calotype.conditioning.prompt import MOST
 from calotype.data import Source, encoded_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
 from calotype.errors import UserError
@@ -207,8 +208,10 @@ class DiffusionTask:
         return Loss(total, {"denoising": losses.mean(), **said})
 
     def preview(self) -> Image.Image:
+        # A token is a byte at least, so that many letters are never too many chunks.
+        most = min(LONGEST_PROMPT, (self.model.text.tokenizer.max_length - 2) * MOST // 4)
         prompts = self.own.preview_prompts or tuple(
-            text[:LONGEST_PROMPT] for text in captions_of(self.source, SHOWN)
+            text[:most] for text in captions_of(self.source, SHOWN)
         )
         sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
         pictures = run(self.model, TextToImage(prompt=prompts, weighting="none", sampling=sampling))
