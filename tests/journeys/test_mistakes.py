@@ -4,6 +4,8 @@ import json
 import shlex
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -221,3 +223,15 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
     assert main(command[1:]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'my run' / 'model'}\n"
     assert (tmp_path / "my run" / "model").is_dir()
+
+
+def test_who_reads_along_may_leave() -> None:
+    """`calotype train --keys | head -1` ends as `ls | head -1` does: without a word."""
+    command = f"{sys.executable} -m calotype train --keys"
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -c 1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout[1:].strip() in ("0", "141")  # the pipe may hold all of it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
     0; what a command gives, as 1 where it found a difference; 2 for a user's mistake; 130 if
-    stopped.
+    stopped; 141 if nobody reads on.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -51,4 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("calotype: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Who read along has left, as `head` does; what is still unsaid goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return status if isinstance(status, int) else 0
