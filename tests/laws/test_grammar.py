@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calotype.conditioning.grammar import LOUDEST, MOST, at_step, composed, weighted, words
+from calotype.conditioning.grammar import LOUDEST, MOST, at_step, composed, turns, weighted, words
 
 SIGNS = st.sampled_from(
     [*"()[]:|\\,. ", "BREAK", "AND", "(a:1.3)", "[a:b:.5]", "[a|b]", ":0.7", "1"]
@@ -33,7 +33,7 @@ def test_no_text_is_an_error(text: str, steps: int, data: st.DataObject | None) 
         assert math.isfinite(weight)
         for piece in weighted(at_step(part, step, steps)):
             assert abs(piece.weight) <= LOUDEST
-    assert all(isinstance(each, str) for each in words(text[:60], 5))
+    assert all(isinstance(each, str) for each in words(text[:60], 5, literal=False))
 
 
 @given(NO_BREAK)
@@ -147,3 +147,16 @@ def test_and_joins_with_weights() -> None:
         ("\nred", 1.2),
     ]
     assert composed("A LAND and sand") == [("A LAND and sand", 1.0)]
+
+
+@given(ANY, st.integers(1, 9))
+def test_without_grammar_every_sign_is_a_word(text: str, steps: int) -> None:
+    assert turns(text, steps, literal=True) == [(1.0, [text] * steps)]
+    assert "".join(words(text, steps, literal=True)) == text
+
+
+def test_parts_with_their_turns() -> None:
+    assert turns("a [b|c] AND d:0.5", 3, literal=False) == [
+        (1.0, ["a b ", "a c ", "a b "]),
+        (0.5, [" d", " d", " d"]),
+    ]

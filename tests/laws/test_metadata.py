@@ -12,6 +12,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from calotype import Sampling, TextToImage, read_request
+from calotype.conditioning.prompt import Weighting as ReadWeighting
+from calotype.diffusion.compatible import MODES
 from calotype.errors import UserError
 from calotype.generate.metadata import parameters, png
 from calotype.generate.names import (
@@ -24,7 +26,7 @@ from calotype.generate.names import (
     ScheduleName,
     named,
 )
-from calotype.generate.request import LAST_SEED
+from calotype.generate.request import LAST_SEED, Weighting
 from calotype.sampling import SAMPLERS, SPACINGS
 
 # All that a prompt may hold, with what a format trips over made frequent.
@@ -129,9 +131,11 @@ def test_parameters_as_the_web_ui_writes_them():
 
 
 def test_every_sampler_has_its_place():
-    """The record's names, kept apart so that it costs no torch, are those of the samplers."""
+    """The record's names, kept apart so that it costs no torch, are those of what they name."""
     assert set(get_args(SamplerName)) == set(SAMPLERS) == set(TOLD_SAMPLERS)
     assert set(get_args(ScheduleName)) == set(SPACINGS) == set(TOLD_SCHEDULES)
+    assert set(get_args(Weighting)) == set(get_args(ReadWeighting))
+    assert set(get_args(Sampling.model_fields["noise"].annotation)) == set(MODES)
 
 
 @pytest.mark.parametrize("table", [COMFY, DIFFUSERS])

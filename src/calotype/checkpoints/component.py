@@ -116,10 +116,9 @@ def build(
 ) -> nn.Module:
     """The network, its tensors those of the file wherever nothing has to be converted.
 
-    last: nothing else uses the component's tensors: those that were copied can be let go.
-
     dtype: what it computes in; None for the file's own, but float32 on a CPU, where half
-    precision is slow and rarely what is wanted.
+    precision is slow and rarely what is wanted. last: nothing uses the component's tensors after
+    this, and those that were copied can be let go.
     """
     with unfilled():
         network = component.kind.network(component.config)

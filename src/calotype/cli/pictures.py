@@ -67,11 +67,7 @@ def _run(
 
 def _unknown_words(model: LatentDiffusion, request: TextToImage) -> list[str]:
     """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
-    grammar, steps = request.weighting != "none", request.sampling.steps
-    texts = [
-        text
-        for prompt in request.prompts
-        for text in (words(prompt, steps) if grammar else [prompt])
-    ]
+    steps, literal = request.sampling.steps, request.weighting == "none"
+    texts = (text for prompt in request.prompts for text in words(prompt, steps, literal))
     read = (model.text.tokenizer.unknown_words(text) for text in texts)
     return list(dict.fromkeys(word for words in read for word in words))

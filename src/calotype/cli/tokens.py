@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from calotype.cli.options import from_options
-from calotype.generate.request import TextToImage
+from calotype.generate.request import TextToImage, Weighting
 
 
 def tokens(
     prompt: str,
     /,
     model: str = "scenes",
-    weighting: Literal["a1111", "comfy", "none"] = "a1111",
+    weighting: Weighting = "a1111",
     steps: int = 25,
 ) -> None:
     """Show what a prompt becomes: its parts, their chunks, the tokens with their weights.

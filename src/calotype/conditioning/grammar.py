@@ -98,11 +98,25 @@ def _broken(text: str) -> Iterator[tuple[str | None, float]]:
         yield words.lstrip() if number == len(others) else words.strip(), 1.0
 
 
-def words(prompt: str, steps: int) -> Iterator[str]:
+def turns(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
+    """The parts of a prompt: the weight of each, and its text at each step of a walk.
+
+    literal: every sign is a word, and there is one part.
+    """
+    if literal:
+        return [(1.0, [prompt] * steps)]
+    return [
+        (weight, [at_step(text, step, steps) for step in range(steps)])
+        for text, weight in composed(prompt)
+    ]
+
+
+def words(prompt: str, steps: int, literal: bool) -> Iterator[str]:
     """The words that a prompt says in a walk of so many steps, without the grammar between them."""
-    for text, _ in composed(prompt):
-        for each in dict.fromkeys(at_step(text, step, steps) for step in range(steps)):
-            yield from (piece.text for piece in weighted(each) if piece.text)
+    for _, texts in turns(prompt, steps, literal):
+        for text in dict.fromkeys(texts):
+            pieces = [Piece(text)] if literal else weighted(text)
+            yield from (piece.text for piece in pieces if piece.text)
 
 
 def _joined(pieces: list[tuple[str | None, float]]) -> list[Piece]:

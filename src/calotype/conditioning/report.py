@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from calotype.conditioning.grammar import at_step, composed
+from calotype.conditioning.grammar import turns
 from calotype.conditioning.prompt import Chunk, Weighting, chunks
 from calotype.conditioning.tokenizer import Tokenizer
 
 
 def lines(tokenizer: Tokenizer, prompt: str, weighting: Weighting, steps: int) -> Iterator[str]:
     """Each part of the prompt, each of the texts it is on the way, each of its chunks."""
-    literal = weighting == "none"
-    parts = [(prompt, 1.0)] if literal else composed(prompt)
-    for number, (part, weight) in enumerate(parts, start=1):
+    parts = turns(prompt, steps, literal=weighting == "none")
+    for number, (weight, texts) in enumerate(parts, start=1):
         if len(parts) > 1:
             yield f"part {number} of {len(parts)}, weight {weight:g}"
-        texts = [part if literal else at_step(part, step, steps) for step in range(steps)]
         for text in dict.fromkeys(texts):
             if len(set(texts)) > 1:
                 yield f"steps {_runs([k for k, each in enumerate(texts) if each == text])}: {text}"

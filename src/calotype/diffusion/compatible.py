@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from calotype.diffusion.noise import Noise, philox
-
-NoiseMode = Literal["philox", "torch", "nv"]
 
 
 class TorchNoise:
@@ -45,7 +42,8 @@ class NvNoise:
     """What ``torch.randn`` gives on an NVIDIA GPU: Philox4x32-10 in the order of its threads.
 
     Element i of draw j comes from the counter (j, 0, i, 0) under the seed, by Box-Muller from the
-    first two words; right to 1e-6, as the GPU rounds otherwise.
+    first two words; right to 1e-6, as the GPU rounds otherwise, and for no more elements than the
+    GPU has threads.
     """
 
     def __init__(

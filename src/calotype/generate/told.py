@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from calotype.condition import Condition
-from calotype.conditioning.grammar import at_step, composed
+from calotype.conditioning.grammar import at_step, turns
 from calotype.errors import UserError
 from calotype.generate.request import TextToImage
 from calotype.model import LatentDiffusion
@@ -41,11 +41,11 @@ def told(
     if request.clip_skip > layers:
         raise UserError(f"clip_skip = {request.clip_skip}: the text encoder has {layers} layers")
     steps, literal = request.sampling.steps, request.weighting == "none"
-    asked = [[(prompt, 1.0)] if literal else composed(prompt) for prompt in prompts]
+    asked = [turns(prompt, steps, literal) for prompt in prompts]
     most = max(len(parts) for parts in asked)
     # A prompt of fewer parts than another has empty ones, which count nothing.
-    asked = [parts + [("", 0.0)] * (most - len(parts)) for parts in asked]
-    weights = [_weights([parts[k][1] for parts in asked], model) for k in range(most)]
+    asked = [parts + [(0.0, [""] * steps)] * (most - len(parts)) for parts in asked]
+    weights = [_weights([parts[k][0] for parts in asked], model) for k in range(most)]
 
     @lru_cache(maxsize=KEPT)
     def record(*texts: tuple[str, ...]) -> Told:
@@ -55,11 +55,9 @@ def told(
         return Told(tuple(zip(parts, weights, strict=True)), negative)
 
     def at(step: int) -> Told:
-        def said(text: str) -> str:
-            return text if literal else at_step(text, step, steps)
-
-        texts = [tuple(said(parts[k][0]) for parts in asked) for k in range(most)]
-        return record(*texts, (said(request.negative_prompt),) * len(prompts))
+        texts = [tuple(parts[k][1][step] for parts in asked) for k in range(most)]
+        away = request.negative_prompt if literal else at_step(request.negative_prompt, step, steps)
+        return record(*texts, (away,) * len(prompts))
 
     at(0)  # what can't be read is said before the work begins
     return at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -85,20 +85,17 @@ SAMPLERS = {
     "deis": Sampler(deis, DEIS),
     "lcm": Sampler(lcm, LCM, draws=True),
     "restart": Sampler(heun, RESTART, draws=True),
-    # On the paths of the web UIs, whatever the folder says of its own.
-    "k_euler": Sampler(euler, WEB_UI, eta=0.0),
-    "k_euler_ancestral": Sampler(euler, WEB_UI, eta=1.0),
-    "k_heun": Sampler(heun, WEB_UI, draws=True),
-    "k_lms": Sampler(lms, WEB_UI),
-    "k_dpm2": Sampler(dpm2, SKIPPING, eta=0.0),
-    "k_dpm2_ancestral": Sampler(dpm2, SKIPPING, eta=1.0),
-    "k_dpm++2s_ancestral": Sampler(dpmpp_2s, WEB_UI, eta=1.0),
-    "k_dpm++2m": Sampler(dpmpp_2m, WEB_UI, eta=0.0),
-    "k_dpm++2m_sde": Sampler(dpmpp_2m, WEB_UI, eta=1.0),
-    "k_dpm++3m_sde": Sampler(dpmpp_3m, SKIPPING, eta=1.0),
-    "k_dpm++sde": Sampler(dpmpp_sde, WEB_UI, eta=1.0),
 }
 """DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart Heun: one function each."""
+
+_IN_THE_WEB_UIS = {
+    WEB_UI: "euler euler_ancestral heun lms dpm++2s_ancestral dpm++2m dpm++2m_sde dpm++sde",
+    SKIPPING: "dpm2 dpm2_ancestral dpm++3m_sde",
+}
+# With k_ before the name: on the paths of the web UIs, whatever the folder says of its own.
+for _convention, _names in _IN_THE_WEB_UIS.items():
+    for _name in _names.split():
+        SAMPLERS[f"k_{_name}"] = replace(SAMPLERS[_name], convention=_convention)
 
 
 def sampler(name: str) -> Sampler:

@@ -21,7 +21,10 @@ def dpm2(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
     """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3)."""
-    land = lambda x, y, x0, here, half, down: x + (y - x0) / half * (down - here)  # noqa: E731
+
+    def land(x: Tensor, y: Tensor, x0: Tensor, here: float, half: float, down: float) -> Tensor:
+        return x + (y - x0) / half * (down - here)
+
     return _walk(denoise, x, sigmas, noise, eta, land)
 
 
@@ -29,7 +32,10 @@ def dpmpp_2s(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
     """DPM-Solver++(2S) (Lu et al. 2022, algorithm 1), ancestral as k-diffusion's."""
-    land = lambda x, y, x0, here, half, down: towards(x0, x, here, down)  # noqa: E731
+
+    def land(x: Tensor, y: Tensor, x0: Tensor, here: float, half: float, down: float) -> Tensor:
+        return towards(x0, x, here, down)
+
     return _walk(denoise, x, sigmas, noise, eta, land)
 
 
