@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from calotype.errors import UserError
     from calotype.generate.events import Event, Picture, Preview, Progress
     from calotype.generate.metadata import read_request
-    from calotype.generate.request import Sampling, TextToImage
+    from calotype.generate.request import Sampling, Sweep, TextToImage
     from calotype.generate.run import events, run
     from calotype.generate.text_to_image import text_to_image
 
@@ -29,6 +29,7 @@ _HOMES = {
     "Preview": "calotype.generate.events",
     "Progress": "calotype.generate.events",
     "Sampling": "calotype.generate.request",
+    "Sweep": "calotype.generate.request",
     "TextToImage": "calotype.generate.request",
     "UserError": "calotype.errors",
     "events": "calotype.generate.run",
@@ -45,6 +46,7 @@ __all__ = [
     "Preview",
     "Progress",
     "Sampling",
+    "Sweep",
     "TextToImage",
     "UserError",
     "events",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ class LatentDiffusion:
 
     scheduler: the noise that the UNet was trained with.
     name: what the model is called in messages and in the pictures' metadata.
+    files: those that hold the weights of UNet and text encoder; vae_files: of the autoencoder. None
+        for networks that were never in a file.
     """
 
     unet: UNet
@@ -32,6 +35,8 @@ class LatentDiffusion:
     conditioner: Conditioner
     scheduler: SchedulerConfig
     name: str = ""
+    files: tuple[Path, ...] = ()
+    vae_files: tuple[Path, ...] = ()
 
     @property
     def factor(self) -> int:

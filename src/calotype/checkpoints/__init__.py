@@ -3,12 +3,15 @@
 from calotype.checkpoints.component import load_component, save_component
 from calotype.checkpoints.load import find, load, load_autoencoder
 from calotype.checkpoints.save import save
+from calotype.checkpoints.text import load_text, save_text
 
 __all__ = [
     "find",
     "load",
     "load_autoencoder",
     "load_component",
+    "load_text",
     "save",
     "save_component",
+    "save_text",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from calotype.checkpoints.component import AUTOENCODER_KL, Component, read_component
 from calotype.checkpoints.first_stage import autoencoder_in
+from calotype.checkpoints.hashes import sha256
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.load import decided, find, read_parts
 from calotype.checkpoints.parts import Parts, left_out
@@ -20,8 +20,6 @@ from calotype.errors import UserError
 
 Row = tuple[str, str]
 """What is told, and what it is."""
-
-BLOCK = 2**20
 
 
 def describe(model: str | Path) -> Iterator[Row]:
@@ -114,12 +112,3 @@ def _hashes(path: Path) -> Iterator[Row]:
     whole = sha256(path)
     yield "SHA-256", whole
     yield "model hash", f"{whole[:10]} (as A1111's web UI has it)"
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -42,7 +42,7 @@ def folder_parts(folder: Path) -> Parts:
         unet=unet,
         autoencoder=read_component(AUTOENCODER_KL, folder / AUTOENCODER_KL.folder),
         text=text,
-        tokenizer=_tokenizer(folder, text.config),
+        tokenizer=tokenizer_of(folder, text.config),
         scheduler=scheduler,
         name=folder.resolve().name,
         family=family_of(unet.config),
@@ -75,7 +75,7 @@ def _require_supported(folder: Path) -> dict[str, str]:
     return {name: why for name, why in INACTIVE.items() if index.get(name) not in unused}
 
 
-def _tokenizer(folder: Path, text: CLIPTextConfig) -> Tokenizer:
+def tokenizer_of(folder: Path, text: CLIPTextConfig) -> Tokenizer:
     """The folder's tokenizer; CLIP's own where it has none and the encoder's size says so."""
     if (folder / "tokenizer").exists():
         return Tokenizer.from_folder(folder / "tokenizer")

@@ -10,13 +10,14 @@ from typing import cast
 import torch
 
 from calotype.autoencoder import Autoencoder
-from calotype.checkpoints.component import build
+from calotype.checkpoints.component import Component, build
 from calotype.checkpoints.first_stage import read_autoencoder
 from calotype.checkpoints.folder import folder_parts
 from calotype.checkpoints.hub import fetch, is_id
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.prediction import tried_prediction
 from calotype.checkpoints.single import open_single, single_parts
+from calotype.checkpoints.weights import weight_files
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder
 from calotype.diffusion import Prediction
 from calotype.errors import UserError, nearest
@@ -82,8 +83,15 @@ def assemble(
         conditioner=Conditioner([TextEmbedder(parts.tokenizer, text)]),
         scheduler=parts.scheduler,
         name=parts.name,
+        files=_files(parts.unet, parts.text),
+        vae_files=_files(parts.autoencoder),
     )
     return loaded.to(dtype=loaded.dtype)
+
+
+def _files(*components: Component) -> tuple[Path, ...]:
+    files = (file for component in components for file in weight_files(component.path))
+    return tuple(dict.fromkeys(files))
 
 
 def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:

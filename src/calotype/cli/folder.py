@@ -11,7 +11,7 @@ from PIL import Image
 from calotype.checkpoints.files import write_atomically
 from calotype.errors import UserError
 from calotype.generate.events import Picture
-from calotype.generate.pictures import contact_sheet
+from calotype.generate.metadata import Format
 
 
 def check_writable(folder: Path) -> None:
@@ -29,11 +29,11 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"--out = {folder}: cannot be written: {error.strerror}") from None
 
 
-def save(picture: Picture, folder: Path) -> Path:
+def save(picture: Picture, folder: Path, format: Format = "png") -> Path:
     """Write a picture as NNNNN-SEED.png, numbered on from the pictures that are there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = _reserve(folder, picture.seed)
+        path = _reserve(folder, picture.seed, format)
     except OSError as error:
         raise UserError(f"--out = {folder}: cannot be written: {error.strerror}") from None
     try:
@@ -44,10 +44,10 @@ def save(picture: Picture, folder: Path) -> Path:
     return path
 
 
-def _reserve(folder: Path, seed: int) -> Path:
+def _reserve(folder: Path, seed: int, ending: str) -> Path:
     """An empty file under the next free name; another process may be writing here too."""
     while True:
-        path = folder / f"{_next_number(folder):05d}-{seed}.png"
+        path = folder / f"{_next_number(folder):05d}-{seed}.{ending}"
         try:
             path.touch(exist_ok=False)
             return path
@@ -61,10 +61,10 @@ def _next_number(folder: Path) -> int:
     return max((int(number[1]) for number in numbers if number), default=-1) + 1
 
 
-def save_grid(images: list[Image.Image], columns: int, paths: list[Path]) -> Path:
-    """Write the pictures as one contact sheet, named after the numbers of its first and last."""
-    first, last = (path.name.split("-")[0] for path in (paths[0], paths[-1]))
+def save_sheet(sheet: Image.Image, paths: list[Path]) -> Path:
+    """Write a sheet of these pictures, named after the numbers of its first and last."""
+    first, last = (path.name.split("-")[0] for path in (min(paths), max(paths)))
     path = paths[0].with_name(f"grid-{first}-{last}.png")
     with write_atomically(path) as temporary:
-        contact_sheet(images, columns).save(temporary, format="PNG")
+        sheet.save(temporary, format="PNG")
     return path

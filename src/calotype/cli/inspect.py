@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
 
 def inspect(path: Path, /) -> None:
-    """Tell what a model's file or folder holds.
+    """Tell what a model's file or folder holds, or what a picture says of its making.
 
-    Its family, networks and types, what its UNet predicts and by which rule that was found, and the
-    hashes by which other programs know it; of an unknown file, what can be told.
+    Of a model its family, networks and types, what its UNet predicts and by which rule that was
+    found, and the hashes by which other programs know it; of an unknown file, what can be told.
 
     Parameters
     ----------
     path: Path
-        A packaged model's name, a folder, a file .safetensors, .ckpt, .pt, .pth or .bin, or a hub
-        id.
+        A picture .png, .jpg or .webp; a packaged model's name, a folder, a file .safetensors,
+        .ckpt, .pt, .pth or .bin, or a hub id.
     """
-    from calotype.checkpoints.describe import describe
+    if path.suffix.lower() in PICTURES:
+        from calotype.generate.metadata import rows
 
-    for name, told in describe(path):
+        described = rows(path)
+    else:
+        from calotype.checkpoints.describe import describe
+
+        described = describe(path)
+    for name, told in described:
         print(f"{name}: {told}")

@@ -5,53 +5,87 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL.Image import Image
 
-from calotype.cli.folder import save, save_grid
+from calotype.cli.folder import save, save_sheet
 from calotype.cli.progress import watched
 from calotype.conditioning.grammar import words
 from calotype.errors import UserError
-from calotype.generate.request import TextToImage
-from calotype.generate.run import events
+from calotype.generate.metadata import Format
+from calotype.generate.pictures import contact_sheet
+from calotype.generate.request import Sweep, TextToImage
+from calotype.generate.run import Request, events
+from calotype.generate.sweep import sheet
 from calotype.model import LatentDiffusion
 
 
-def make(
-    request: TextToImage,
-    model: LatentDiffusion,
-    batch_size: int | None,
-    out: Path,
-    grid: bool,
-) -> None:
+@dataclass(frozen=True)
+class How:
+    """How pictures are made and kept, whatever they show: the options of ``generate`` and sweep."""
+
+    out: Path
+    format: Format = "png"
+    batch_size: int | None = None
+    deterministic: bool = False
+
+
+def make(request: TextToImage, model: LatentDiffusion, how: How, grid: bool) -> None:
     """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
-    if words := _unknown_words(model, request):
-        print(f"note: {model.name} never saw the words: {', '.join(words)}", file=sys.stderr)
+    count = len(request)
+    columns = request.images if len(request.prompts) > 1 else math.ceil(count**0.5)
+    order = range(count)
+    _make(
+        request,
+        request.prompts,
+        model,
+        how,
+        (lambda made: contact_sheet([made[k] for k in order], columns)) if grid else None,
+    )
+
+
+def make_sweep(request: Sweep, model: LatentDiffusion, how: How) -> None:
+    """Make the pictures of a sweep, and the sheet that shows them."""
+    prompts = request.over.get("prompt", request.base.prompts)
+    _make(request, prompts, model, how, lambda made: sheet(request, made))
+
+
+def _make(
+    request: Request,
+    prompts: tuple[str, ...],
+    model: LatentDiffusion,
+    how: How,
+    on_a_sheet: Callable[[Mapping[int, Image]], Image] | None,
+) -> None:
+    if unknown := _unknown_words(model, request, prompts):
+        print(f"note: {model.name} never saw the words: {', '.join(unknown)}", file=sys.stderr)
     began = time.perf_counter()
-    images, paths = _run(model, request, batch_size, out, grid)
+    made, paths = _run(model, request, how, keep=on_a_sheet is not None)
     seconds = time.perf_counter() - began
-    if grid:
-        columns = request.images if len(request.prompts) > 1 else math.ceil(len(paths) ** 0.5)
-        print(save_grid(images, columns, paths))
+    if on_a_sheet:
+        print(save_sheet(on_a_sheet(made), paths))
     count = "1 picture" if len(paths) == 1 else f"{len(paths)} pictures"
     print(f"{count} in {seconds:.1f} s ({seconds / len(paths):.2f} s each)", file=sys.stderr)
 
 
 def _run(
-    model: LatentDiffusion, request: TextToImage, batch_size: int | None, out: Path, keep: bool
-) -> tuple[list[Image], list[Path]]:
+    model: LatentDiffusion, request: Request, how: How, keep: bool
+) -> tuple[dict[int, Image], list[Path]]:
     """The files of the pictures, and the pictures where they are to be kept in memory.
 
     Files already made stay if the work is stopped.
     """
-    images: list[Image] = []
+    made: dict[int, Image] = {}
     paths: list[Path] = []
     try:
-        for picture in watched(events(model, request, batch_size)):
-            paths.append(save(picture, out))
-            images += [picture.image] if keep else []
+        for picture in watched(events(model, request, how.batch_size, how.deterministic)):
+            paths.append(save(picture, how.out, how.format))
+            if keep:
+                made[picture.index] = picture.image
     except RuntimeError as error:
         # On a CPU it is a RuntimeError like any other.
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
@@ -62,12 +96,13 @@ def _run(
     finally:
         for path in paths:
             print(path)
-    return images, paths
+    return made, paths
 
 
-def _unknown_words(model: LatentDiffusion, request: TextToImage) -> list[str]:
+def _unknown_words(model: LatentDiffusion, request: Request, prompts: tuple[str, ...]) -> list[str]:
     """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
-    steps, literal = request.sampling.steps, request.weighting == "none"
-    texts = (text for prompt in request.prompts for text in words(prompt, steps, literal))
+    first = request.base if isinstance(request, Sweep) else request
+    steps, literal = first.sampling.steps, first.weighting == "none"
+    texts = (text for prompt in prompts for text in words(prompt, steps, literal))
     read = (model.text.tokenizer.unknown_words(text) for text in texts)
     return list(dict.fromkeys(word for words in read for word in words))

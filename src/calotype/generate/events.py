@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_atomically
-from calotype.generate.metadata import png
+from calotype.generate.made import Made
+from calotype.generate.metadata import Format, encoded, format_of
 from calotype.generate.request import TextToImage
 
 
@@ -30,7 +31,7 @@ class Preview:
     decode: makes pictures of them when called, at the price of the decoder.
     """
 
-    indices: range
+    indices: Sequence[int]
     latents: Tensor
     decode: Callable[[], list[Image.Image]]
 
@@ -39,29 +40,34 @@ class Preview:
 class Picture:
     """A finished picture.
 
-    index: its place in the request that was run.
+    index: its place in the job that was run.
     request: makes this picture by itself; its seed is the picture's seed.
-    model: the name of the model that made it.
+    made: by what it was made.
     """
 
     index: int
     image: Image.Image
     request: TextToImage
-    model: str
+    made: Made
 
     @property
     def seed(self) -> int:
         """The seed that the picture's noise was drawn from."""
         return self.request.sampling.seed
 
-    def png(self) -> bytes:
-        """The PNG file of the picture, its own request inside."""
-        return png(self.image, self.request, self.model)
+    def file(self, format: Format = "png") -> bytes:
+        """The picture's file, its own request inside; JPEG and WebP lose a little of it."""
+        return encoded(self.image, self.request, self.made, format)
 
     def save(self, path: str | Path) -> None:
-        """Write the PNG file, whole or not at all; raises UserError where it cannot be written."""
+        """Write the file, whole or not at all, in the format that its name ends with.
+
+        Raises UserError where it cannot be written, or for another ending than .png, .jpg, .jpeg or
+        .webp.
+        """
+        data = self.file(format_of(Path(path)))
         with write_atomically(Path(path)) as temporary:
-            temporary.write_bytes(self.png())
+            temporary.write_bytes(data)
 
 
 Event = Progress | Preview | Picture

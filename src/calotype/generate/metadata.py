@@ -1,82 +1,180 @@
-"""What a picture says of itself: the `parameters` text that others read, and the whole request."""
+"""What a picture's file says of itself: the text that other programs read, and the whole request.
+
+PNG holds both as texts of its own; JPEG and WebP in EXIF, as UserComment and ImageDescription.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal
 
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from calotype import __version__
 from calotype.errors import UserError
-from calotype.generate.names import TOLD_SAMPLERS, told_schedule
+from calotype.generate import infotext
+from calotype.generate.made import Made
 from calotype.generate.request import TextToImage
-from calotype.settings import validated
 
-CHUNK = "calotype"
-EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
-"""What stands in the text for each weighting; nothing for the usual one."""
+Format = Literal["png", "jpeg", "webp"]
+SUFFIXES: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+OURS, THEIRS = "calotype", "parameters"
+_UNICODE = b"UNICODE\0"
+_MOST_EXIF = 65_000  # bytes: all that a JPEG's segment holds, less what stands around
+_QUALITY = 95
 
 
-def parameters(request: TextToImage, model: str) -> str:
-    """The text that AUTOMATIC1111's web UI and its readers expect, for a request of one picture.
+@dataclass(frozen=True)
+class Found:
+    """What a picture's file tells.
 
-    The prompt; a ``Negative prompt:`` line if there is one; then ``Key: value`` pairs in one line.
+    request: what it asks for, if it says so in any way; ``made``: by what it was made, if we did.
+    model: what the file calls the model; no path, and nothing to be opened by.
+    left_out: what it asks for that has no place in a request.
+    texts: all texts in it by name, as they are.
     """
-    sampling = request.sampling
-    varied = sampling.variation_strength > 0
-    pairs = {
-        "Steps": sampling.steps,
-        "Sampler": TOLD_SAMPLERS[sampling.sampler],
-        "Schedule type": told_schedule(sampling.sampler, sampling.schedule),
-        "CFG scale": f"{sampling.guidance_scale:.12g}",
-        "Seed": sampling.seed,
-        "Size": f"{request.width}x{request.height}",
-        "Model": model,
-        "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
-        "Emphasis": EMPHASIS[request.weighting],
-        "Variation seed": sampling.variation_seed if varied else None,
-        "Variation seed strength": f"{sampling.variation_strength:.12g}" if varied else None,
-        "RNG": {"philox": "Philox", "torch": "CPU", "nv": "NV"}[sampling.noise],
-        "Eta": None if sampling.eta is None else f"{sampling.eta:.12g}",
-        "CFG rescale": f"{sampling.guidance_rescale:.12g}" if sampling.guidance_rescale else None,
-        "Guidance start": f"{sampling.guidance_start:.12g}" if sampling.guidance_start else None,
-        "Guidance end": f"{sampling.guidance_end:.12g}" if sampling.guidance_end < 1 else None,
-        "Threshold": None if sampling.threshold is None else f"{sampling.threshold:.12g}",
-        "Version": f"calotype {__version__}",
-    }
-    told = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]
-    negative = [f"Negative prompt: {request.negative_prompt}"] if request.negative_prompt else []
-    return "\n".join([request.prompts[0], *negative, ", ".join(told)])
+
+    request: TextToImage | None
+    made: Made | None
+    model: str
+    left_out: tuple[str, ...]
+    texts: dict[str, str]
 
 
-def _quoted(value: str) -> str:
-    risky = any(mark in value for mark in ',:\n"')
-    return json.dumps(value, ensure_ascii=False) if risky else value
+def format_of(path: Path) -> Format:
+    """The format that a file's name ends with; UserError for another."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"{path}: must end with one of {', '.join(SUFFIXES)}")
+    return SUFFIXES[path.suffix.lower()]
 
 
-def png(image: Image.Image, request: TextToImage, model: str) -> bytes:
-    """A PNG file of the picture with both texts inside."""
-    info = PngInfo()
-    info.add_text("parameters", parameters(request, model))
-    record = {"version": __version__, "model": model, "request": request.model_dump(mode="json")}
-    info.add_text(CHUNK, json.dumps(record))
+def encoded(image: Image.Image, request: TextToImage, made: Made, format: Format = "png") -> bytes:
+    """A file of the picture with both texts inside.
+
+    JPEG has no room for more than 64 KB: of a very long prompt first the request stays out, then
+    the text.
+    """
+    text = infotext.told(request, made)
+    record = json.dumps(
+        {**made.model_dump(mode="json"), "request": request.model_dump(mode="json")}
+    )
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", pnginfo=info)
+    if format == "png":
+        info = PngInfo()
+        info.add_text(THEIRS, text)
+        info.add_text(OURS, record)
+        image.save(buffer, format="PNG", pnginfo=info)
+    else:
+        options: dict[str, Any] = {"quality": _QUALITY, "exif": _exif(text, record)}
+        if format == "jpeg":
+            options |= {"subsampling": 0}
+        image.convert("RGB").save(buffer, format=format.upper(), **options)
     return buffer.getvalue()
 
 
+def _exif(text: str, record: str) -> bytes:
+    comment = _UNICODE + text.encode("utf-16-be")
+    exif = Image.Exif()
+    for texts in ((comment, record), (comment, None), (None, None)):
+        exif = Image.Exif()
+        if texts[0]:
+            exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = texts[0]
+        if texts[1]:
+            exif[ExifTags.Base.ImageDescription] = texts[1]
+        if len(exif.tobytes()) <= _MOST_EXIF:
+            break
+    return exif.tobytes()
+
+
 def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
-    """The request inside a picture file of ours; raises UserError if there is none."""
-    name = picture if isinstance(picture, str | Path) else "picture"
+    """The request inside a picture's file, ours or the web UI's; UserError if there is none."""
+    found = read(picture)
+    if found.request is None:
+        raise UserError(f"{_name(picture)}: holds no request and no text that stands for one")
+    return found.request
+
+
+def read(picture: str | Path | IO[bytes]) -> Found:
+    """What a picture's file tells; UserError only where it is no picture.
+
+    What it says is data: nothing in it is opened, fetched or run.
+    """
+    texts = _texts(picture)
+    if ours := _ours(texts.get(OURS, "")):
+        return Found(*ours, ours[1].model, (), texts)
+    if not (theirs := texts.get(THEIRS, "")) or not infotext.taken_apart(theirs).pairs:
+        return Found(None, None, "", (), texts)
+    request, left_out = infotext.asked(theirs)
+    model = infotext.taken_apart(theirs).pairs.get("Model", "")
+    return Found(request, None, model, tuple(left_out), texts)
+
+
+def rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
+    """What a picture's file tells, to be read by people: names and texts."""
+    found = read(picture)
+    if found.made:
+        yield "written by", f"calotype {found.made.version}"
+        for name, value in found.made.model_dump(exclude={"version"}).items():
+            if value not in ("", False):
+                yield name.replace("_", " "), str(value)
+    elif found.model:
+        yield "model", found.model
+    if found.request:
+        values = found.request.model_dump(exclude={"job", "images"}, exclude_none=True)
+        for name, value in {**values, **values.pop("sampling")}.items():
+            if name != "sampling" and value not in ("", ()):
+                yield name, str(value)
+    for text in found.left_out:
+        yield "left out", text
+    if found.request is None:
+        for name, text in found.texts.items():
+            yield name, text
+        yield "request", "none that is understood"
+
+
+def _ours(text: str) -> tuple[TextToImage, Made] | None:
+    try:
+        record = json.loads(text)
+        return TextToImage.model_validate(record["request"]), Made.model_validate(record)
+    except (ValueError, KeyError, TypeError, RecursionError):  # pydantic's errors are ValueErrors
+        return None
+
+
+def _texts(picture: str | Path | IO[bytes]) -> dict[str, str]:
     try:
         with Image.open(picture) as image:
-            record = json.loads(image.info[CHUNK])
-            return validated(TextToImage, record["request"], where=f"{name}: ")
-    except OSError as error:
-        raise UserError(f"{name}: cannot be read as a picture: {error}") from None
-    except (KeyError, TypeError, json.JSONDecodeError):
-        raise UserError(f"{name}: holds no request: it was not made by calotype") from None
+            image.load()  # a PNG's texts may come after its pixels
+            texts = {str(k): value for k, value in image.info.items() if isinstance(value, str)}
+            return {**texts, **dict(_exif_texts(image.getexif()))}
+    except FileNotFoundError:
+        raise UserError(f"{_name(picture)}: no such file") from None
+    except Exception as error:  # decoders of broken files raise what they like
+        raise UserError(f"{_name(picture)}: cannot be read as a picture: {error}") from None
+
+
+def _exif_texts(exif: Image.Exif) -> Iterator[tuple[str, str]]:
+    comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if isinstance(comment, bytes) and comment:
+        yield THEIRS, _comment(comment)
+    described = exif.get(ExifTags.Base.ImageDescription)
+    if isinstance(described, str) and described:
+        yield (OURS if _ours(described) else "ImageDescription"), described
+
+
+def _comment(comment: bytes) -> str:
+    """A UserComment; of the two orders of UTF-16 the one that gives more letters of ours."""
+    kind, text = comment[:8], comment[8:]
+    if kind == _UNICODE:
+        both = [text.decode(f"utf-16-{order}", errors="replace") for order in ("be", "le")]
+        return max(both, key=lambda each: sum(mark.isascii() for mark in each))
+    known = kind in (b"ASCII\0\0\0", bytes(8))
+    return (text if known else comment).decode("utf-8", errors="replace").rstrip("\0")
+
+
+def _name(picture: str | Path | IO[bytes]) -> str:
+    return str(picture) if isinstance(picture, str | Path) else "picture"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -22,3 +24,17 @@ def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
     for number, image in enumerate(images):
         sheet.paste(image, (number % columns * width, number // columns * height))
     return sheet
+
+
+def apart(one: str | Path | Image.Image, other: Image.Image) -> tuple[int | None, float]:
+    """The largest difference of two images of eight bits, and the share of numbers that differ.
+
+    one: may be a file. (None, 1) where they are of different size.
+    """
+    if not isinstance(one, Image.Image):
+        with Image.open(one) as opened:
+            one = opened.convert("RGB")
+    if one.size != other.size:
+        return None, 1.0
+    between = np.abs(np.asarray(one, np.int16) - np.asarray(other.convert("RGB"), np.int16))
+    return int(between.max()), float((between > 0).mean())

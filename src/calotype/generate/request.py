@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from calotype.errors import UserError
+from calotype.errors import UserError, nearest
 from calotype.generate.names import SamplerName, ScheduleName, named, schedule_named
+from calotype.settings import explain_error
 
 Weighting = Literal["a1111", "comfy", "none"]
 LONGEST_PROMPT = 10_000  # characters
 Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
+
+Scale = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 LAST_SEED = 2**53 - 1
 """The largest seed: beyond it, JSON readers that hold numbers as doubles would change it."""
@@ -38,6 +43,12 @@ class Sampling(BaseModel):
         le=1000,
         allow_inf_nan=False,
         description="pull towards the prompt; 1 is none",
+    )
+    guidance_schedule: tuple[Scale, ...] = Field(
+        default=(),
+        max_length=1000,
+        description="guidance scales along the walk, at even distances, straight between them; "
+        "none: guidance_scale everywhere",
     )
     guidance_rescale: float = Field(
         default=0.0,
@@ -115,6 +126,16 @@ class Sampling(BaseModel):
             known["schedule"] = known.get("schedule") or schedule
         return known
 
+    def scale_at(self, step: int) -> float:
+        """The guidance scale of a step, counted from 0."""
+        course = self.guidance_schedule
+        if len(course) < 2 or self.steps == 1:
+            return course[0] if course else self.guidance_scale
+        place = step * (len(course) - 1) / (self.steps - 1)
+        before = min(int(place), len(course) - 2)
+        part = place - before
+        return course[before] * (1 - part) + course[before + 1] * part
+
 
 class TextToImage(BaseModel):
     """Pictures from words.
@@ -169,18 +190,11 @@ class TextToImage(BaseModel):
         """The prompts, be it one or several."""
         return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
 
-    def seed(self, index: int) -> int:
-        """The seed of picture ``index``."""
-        return self.sampling.seed + (0 if self.sampling.variation_strength else index)
-
-    def variation(self, index: int) -> int:
-        """The variation seed of picture ``index``."""
-        return self.sampling.variation_seed + (index if self.sampling.variation_strength else 0)
-
     def alone(self, index: int) -> TextToImage:
         """The request that makes picture ``index`` of this one by itself."""
-        seeds = {"seed": self.seed(index), "variation_seed": self.variation(index)}
-        sampling = self.sampling.model_copy(update=seeds)
+        counted = "variation_seed" if self.sampling.variation_strength else "seed"
+        seed = getattr(self.sampling, counted) + index
+        sampling = self.sampling.model_copy(update={counted: seed})
         changes = {"prompt": self.prompts[index // self.images], "images": 1, "sampling": sampling}
         return self.model_copy(update=changes)
 
@@ -199,3 +213,74 @@ class TextToImage(BaseModel):
                     f"such as {lower} or {(size // factor + 1) * factor}"
                 )
         return self.model_copy(update=sizes)
+
+
+MOST_CELLS = 10_000
+
+
+class Sweep(BaseModel):
+    """One request of one picture, with one to three of its fields varied, each value with each.
+
+    ``over`` names fields of the request or of its sampling and lists their values: the first
+    field's go across the sheet, the second's down it, the third's from sheet to sheet; picture k
+    is counted in this order, and ``alone(k)`` is the request that makes it by itself.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job: Literal["sweep"] = Field(default="sweep", description="which job this asks for")
+    base: TextToImage = Field(description="what all pictures have in common")
+    over: dict[str, Annotated[tuple[Any, ...], Field(min_length=1, max_length=1_000)]] = Field(
+        min_length=1, max_length=3, description="values by the field that they are for"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if len(self.base) != 1:
+            raise ValueError(f"base asks for {len(self.base)} pictures: must be one")
+        if len(self) > MOST_CELLS:
+            raise ValueError(f"{len(self):,} pictures: must be at most {MOST_CELLS:,}")
+        for name, values in self.over.items():
+            if name not in VARIED:
+                raise ValueError(
+                    f'over "{name}": must be one of {", ".join(VARIED)}{nearest(name, VARIED)}'
+                )
+            for value in values:
+                self._with({name: value})
+        return self
+
+    def __len__(self) -> int:
+        """How many pictures this asks for."""
+        return math.prod(map(len, self.over.values()))
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """Which value of each field picture ``index`` has, by number."""
+        found: list[int] = []
+        for values in self.over.values():
+            index, number = divmod(index, len(values))
+            found.append(number)
+        return tuple(found)
+
+    def alone(self, index: int) -> TextToImage:
+        """The request that makes picture ``index`` by itself."""
+        pairs = zip(self.over.items(), self.place(index), strict=True)
+        return self._with({name: values[number] for (name, values), number in pairs})
+
+    def _with(self, changes: Mapping[str, Any]) -> TextToImage:
+        values = self.base.model_dump()
+        for name, value in changes.items():
+            table = values["sampling"] if name in Sampling.model_fields else values
+            table[name] = value
+        try:
+            return TextToImage.model_validate(values)
+        except ValidationError as error:
+            told = explain_error(error, TextToImage, lambda path: path[-1])
+            raise ValueError(f"over {told}") from None
+
+
+VARIED = [
+    name
+    for name in (*TextToImage.model_fields, *Sampling.model_fields)
+    if name not in ("job", "images", "sampling")
+]
+"""The fields that a sweep can vary."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from calotype.condition import Condition
 from calotype.conditioning.grammar import at_step, turns
 from calotype.errors import UserError
-from calotype.generate.request import TextToImage
+from calotype.generate.request import TextToImage, Weighting
 from calotype.model import LatentDiffusion
 
 KEPT = 8  # records that are kept: as many turns as an alternation may have without reading anew
@@ -30,18 +30,23 @@ class Told:
     negative: Condition
 
 
+Reader = Callable[[tuple[str, ...], Weighting, int], Condition]
+"""(prompts, weighting, clip_skip) -> what the UNet is told: ``LatentDiffusion.condition``."""
+
+
 def told(
-    model: LatentDiffusion, prompts: Sequence[str], request: TextToImage
+    model: LatentDiffusion, requests: Sequence[TextToImage], read: Reader
 ) -> Callable[[int], Told]:
     """What each step of the walk is told, counted from 0; the same record while nothing changes.
 
-    Raises UserError for more skipped layers, parts or chunks than there can be.
+    requests: one a picture; they differ in words and seeds only. Raises UserError for more skipped
+    layers, parts or chunks than there can be.
     """
-    layers = len(model.text.encoder.text_model.encoder.layers)
-    if request.clip_skip > layers:
-        raise UserError(f"clip_skip = {request.clip_skip}: the text encoder has {layers} layers")
-    steps, literal = request.sampling.steps, request.weighting == "none"
-    asked = [turns(prompt, steps, literal) for prompt in prompts]
+    one, layers = requests[0], len(model.text.encoder.text_model.encoder.layers)
+    if one.clip_skip > layers:
+        raise UserError(f"clip_skip = {one.clip_skip}: the text encoder has {layers} layers")
+    steps, literal = one.sampling.steps, one.weighting == "none"
+    asked = [turns(request.prompts[0], steps, literal) for request in requests]
     most = max(len(parts) for parts in asked)
     # A prompt of fewer parts than another has empty ones, which count nothing.
     asked = [parts + [(0.0, [""] * steps)] * (most - len(parts)) for parts in asked]
@@ -49,15 +54,13 @@ def told(
 
     @lru_cache(maxsize=KEPT)
     def record(*texts: tuple[str, ...]) -> Told:
-        *parts, negative = (
-            model.condition(each, request.weighting, request.clip_skip) for each in texts
-        )
+        *parts, negative = (read(each, one.weighting, one.clip_skip) for each in texts)
         return Told(tuple(zip(parts, weights, strict=True)), negative)
 
     def at(step: int) -> Told:
         texts = [tuple(parts[k][1][step] for parts in asked) for k in range(most)]
-        away = request.negative_prompt if literal else at_step(request.negative_prompt, step, steps)
-        return record(*texts, (away,) * len(prompts))
+        away = (request.negative_prompt for request in requests)
+        return record(*texts, tuple(t if literal else at_step(t, step, steps) for t in away))
 
     at(0)  # what can't be read is said before the work begins
     return at

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Protocol
 
 import torch
 from PIL import Image
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from calotype.errors import UserError
 from calotype.generate.events import Event, Picture, Preview, Progress
+from calotype.generate.made import Made
 from calotype.generate.pictures import to_images
 from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.told import KEPT, Told
@@ -28,27 +28,18 @@ from calotype.sampling import (
 )
 
 
-class Request(Protocol):
-    """What the walk asks of a job's request."""
-
-    @property
-    def sampling(self) -> Sampling: ...
-
-    def __len__(self) -> int: ...
-
-    def alone(self, index: int) -> TextToImage: ...
-
-
 @dataclass(frozen=True, eq=False)
 class Start:
     """Where a batch of pictures sets out.
 
-    indices: their places in the request.
+    indices: their places in the job.
+    requests: what makes each alone, one a row; they differ in words and seeds only.
     x: (B, C, h, w) float32 latents at the first noise level of ``path``, in Karras coordinates.
     told: what the UNet is told at each step.
     """
 
-    indices: range
+    indices: Sequence[int]
+    requests: Sequence[TextToImage]
     x: Tensor
     path: Path
     noise: NoiseSource
@@ -56,21 +47,25 @@ class Start:
 
 
 @torch.inference_mode()
-def walk(model: LatentDiffusion, request: Request, starts: Iterable[Start]) -> Iterator[Event]:
+def walk(
+    model: LatentDiffusion, starts: Iterable[Start], total: int, made: Made
+) -> Iterator[Event]:
     """Walk each batch down to its pictures, telling progress and a preview after every step.
 
-    Raises UserError if the numbers overflow, as half precision may.
+    total: picture-steps of the whole job. made: what its pictures say of their making. Raises
+    UserError if the numbers overflow, as half precision may.
     """
-    sampling, before, total = request.sampling, 0, len(request) * request.sampling.steps
+    before = 0
     for start in starts:
-        latents, count = start.x, len(start.indices)
+        latents, count, sampling = start.x, len(start.indices), start.requests[0].sampling
         for step in _steps(model, start, sampling):
             latents = step.x * start.path.final_alpha
             yield Progress(before + count * (step.index + 1), total)
             yield Preview(start.indices, step.x0, partial(images, model, step.x0))
         before += count * sampling.steps
-        for index, image in zip(start.indices, images(model, latents), strict=True):
-            yield Picture(index, image, request.alone(index), model.name)
+        pictures = images(model, latents)
+        for index, image, request in zip(start.indices, pictures, start.requests, strict=True):
+            yield Picture(index, image, request, made)
 
 
 def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
@@ -97,8 +92,9 @@ def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator
 def _scale(sampling: Sampling, step: int) -> float:
     """The guidance scale of a step: 1 outside of the part of the walk that is asked for."""
     place = (step + 0.5) / sampling.steps
-    within = sampling.guidance_start <= place <= sampling.guidance_end
-    return sampling.guidance_scale if within else 1.0
+    if not sampling.guidance_start <= place <= sampling.guidance_end:
+        return 1.0
+    return sampling.scale_at(step)
 
 
 @torch.inference_mode()

@@ -23,9 +23,12 @@ IDENTITY = {
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed", "split", "plain_captions"},
     "autoencoder": {"preset", "features"},
+    "text": {"preset", "start", "vocabulary"},
     "diffusion": {
         "preset",
         "start",
+        "text",
+        "zero_terminal_snr",
         "autoencoder",
         "prediction",
         "vocabulary",

@@ -20,9 +20,11 @@ from calotype.training.tasks.autoencoder import AutoencoderTask
 from calotype.training.tasks.diffusion import DiffusionTask
 from calotype.training.tasks.features import FeaturesTask
 from calotype.training.tasks.reader import ReaderTask
+from calotype.training.tasks.text import TextTask
 
 TASKS: dict[str, Callable[[TrainSettings, Report], Task]] = {
     "autoencoder": AutoencoderTask,
+    "text": TextTask,
     "diffusion": DiffusionTask,
     "features": FeaturesTask,
     "reader": ReaderTask,

@@ -175,11 +175,21 @@ class DiffusionSettings(Settings):
         le=100,
         description="above 1: more samples at high noise, where words decide; 1: evenly",
     )
+    text: Path | None = Field(
+        default=None,
+        description="trained text encoder with its tokenizer, as task text makes them: a folder "
+        'that holds both, or the model "scenes"; none: those of start, or else new ones',
+    )
     text_rate: float = Field(
         default=0.1,
-        gt=0,
+        ge=0,
         le=1,
-        description="learning rate of the text encoder, as a part of the UNet's",
+        description="learning rate of the text encoder, as a part of the UNet's; 0: frozen",
+    )
+    zero_terminal_snr: bool = Field(
+        default=False,
+        description="the last timestep is noise alone, so that layout comes from words (Lin et al. "
+        "2023); the model's folder says so, and that walks begin there",
     )
     weights_until: float = Field(
         default=0.0,
@@ -210,10 +220,25 @@ class DiffusionSettings(Settings):
     )
 
 
+class TextSettings(Settings):
+    preset: str = Field(default="scenes", description="named text encoder of calotype.presets")
+    start: Path | None = Field(
+        default=None,
+        description='text encoder and words that the run goes on from: the model "scenes", or a '
+        "folder; none: from nothing",
+    )
+    vocabulary: int = Field(
+        default=768, ge=515, description="largest number of tokens, learned from captions"
+    )
+    preview_prompts: tuple[Prompt, ...] = Field(
+        default=(), description="captions of the preview grid; none: the first of the scenes"
+    )
+
+
 class TrainSettings(Settings):
     """A training run."""
 
-    task: Literal["autoencoder", "diffusion", "reader", "features"] = Field(
+    task: Literal["autoencoder", "text", "diffusion", "reader", "features"] = Field(
         description="what is trained"
     )
     out: Path = Field(description="folder of the run: checkpoints, journal, pictures, model")
@@ -228,6 +253,7 @@ class TrainSettings(Settings):
     autoencoder: AutoencoderSettings | None = Field(
         default=None, description="for task autoencoder"
     )
+    text: TextSettings | None = Field(default=None, description="for task text")
     diffusion: DiffusionSettings | None = Field(default=None, description="for task diffusion")
 
     @model_validator(mode="after")
@@ -237,5 +263,15 @@ class TrainSettings(Settings):
             raise ValueError(
                 f"diffusion.supervision_weight = {weight:g}: only of scenes is it known what is "
                 f'in them, and data.source = "{self.data.source}"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _last_level_tells_something(self) -> Self:
+        own = self.diffusion
+        if own and own.zero_terminal_snr and own.prediction == "epsilon":
+            raise ValueError(
+                'diffusion.zero_terminal_snr = true with diffusion.prediction = "epsilon": of '
+                'noise alone it tells nothing; use "v_prediction" or "sample"'
             )
         return self

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from calotype.autoencoder import Autoencoder
-from calotype.checkpoints import load, load_autoencoder, save
+from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
-from calotype.data import Source, encoded_table
+from calotype.data import encoded_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
 from calotype.errors import UserError
 from calotype.example import Batch
@@ -28,18 +28,17 @@ from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, reading_table
-from calotype.training.state import checkpoints
 from calotype.training.supervision import Supervision
 from calotype.training.task import Loss
+from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
 from calotype.unet import UNet
 
-CAPTIONS_READ = 20_000  # captions that the vocabulary is learned from
 SHOWN = 16  # pictures in the preview, where no prompts are named
 PREVIEW_STEPS = 20
 
 
 class DiffusionTask:
-    """UNet and text encoder train together; the autoencoder is frozen.
+    """UNet and text encoder train together, or the UNet alone; the autoencoder is frozen.
 
     Latents are encoded once, as mean and deviation, and sampled anew each time they are seen.
     """
@@ -54,7 +53,11 @@ class DiffusionTask:
         self.model = self._build(autoencoder)
         self.moments = self._encode_all(autoencoder, report)
         self.supervision, self.targets = None, None
-        parts = {"unet": self.model.unet, "conditioner": self.model.conditioner}
+        parts: dict[str, nn.Module] = {"unet": self.model.unet}
+        if self.own.text_rate:
+            parts["conditioner"] = self.model.conditioner
+        else:
+            self.model.conditioner.requires_grad_(False)
         if self.own.supervision_weight:
             self.supervision, self.targets = self._supervise(report)
             parts["supervision"] = self.supervision
@@ -64,6 +67,14 @@ class DiffusionTask:
         """The model as it is before the first step: a function of the seed, or a trained one."""
         side = self.settings.data.size // autoencoder.factor
         unet, text, scheduler = self._trained(side) if self.own.start else self._fresh(side)
+        width = text.encoder.config.hidden_size
+        if set(unet.config.per_level(unet.config.cross_attention_dim)) != {width}:
+            raise UserError(
+                f"diffusion.text: a token is {width} wide, but the UNet reads "
+                f"{unet.config.cross_attention_dim}"
+            )
+        if self.own.zero_terminal_snr:
+            scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
         if unet.config.in_channels != autoencoder.config.latent_channels:
             raise UserError(
                 f"diffusion.autoencoder: it makes {autoencoder.config.latent_channels} channels, "
@@ -80,13 +91,15 @@ class DiffusionTask:
         """The preset's UNet and text encoder, with a vocabulary learned from the captions."""
         text = text_config(self.own.preset)
         config = replace(unet_config(self.own.preset), sample_size=side)
-        tokenizer = self._kept(self._learned)
+        longest, vocabulary = text.max_position_embeddings, self.own.vocabulary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             unet = UNet(config)
-            encoder = CLIPTextEncoder(text.for_vocabulary(tokenizer))
-        scheduler = SchedulerConfig(prediction_type=self.own.prediction)
-        return unet, TextEmbedder(tokenizer, encoder), scheduler
+            embedder = self._text(
+                lambda: learned_tokenizer(self.source, vocabulary, longest),
+                lambda tokenizer: CLIPTextEncoder(text.for_vocabulary(tokenizer)),
+            )
+        return unet, embedder, SchedulerConfig(prediction_type=self.own.prediction)
 
     def _trained(self, side: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
         """The UNet, text encoder and schedule of the model that the run goes on from."""
@@ -98,26 +111,18 @@ class DiffusionTask:
                 f'trained with "{model.scheduler.prediction_type}"'
             )
         model.unet.config = replace(model.unet.config, sample_size=side)
-        tokenizer = self._kept(lambda: model.text.tokenizer)
-        return model.unet, TextEmbedder(tokenizer, model.text.encoder), model.scheduler
+        text = self._text(lambda: model.text.tokenizer, lambda _: model.text.encoder)
+        return model.unet, text, model.scheduler
 
-    def _kept(self, first: Callable[[], Tokenizer]) -> Tokenizer:
-        """The run's tokenizer: ``first()`` when it begins, from then on read from its folder.
-
-        Captions or models that changed since must not give the trained embeddings other words.
-        """
-        folder = self.settings.out / "tokenizer"
-        if checkpoints(self.settings.out):
-            return Tokenizer.from_folder(folder)
-        tokenizer = first()
-        tokenizer.save(folder)
-        return tokenizer
-
-    def _learned(self) -> Tokenizer:
-        """A vocabulary of the captions."""
-        captions = captions_of(self.source, CAPTIONS_READ)
-        longest = text_config(self.own.preset).max_position_embeddings
-        return Tokenizer.train(captions, self.own.vocabulary, longest)
+    def _text(
+        self, words: Callable[[], Tokenizer], encoder: Callable[[Tokenizer], CLIPTextEncoder]
+    ) -> TextEmbedder:
+        """The text encoder of ``diffusion.text``, or else this one, with the run's tokenizer."""
+        if self.own.text:
+            text = load_text(self.own.text, torch.float32)
+            words, encoder = lambda: text.tokenizer, lambda _: text.encoder
+        tokenizer = kept_tokenizer(self.settings.out, words)
+        return TextEmbedder(tokenizer, encoder(tokenizer))
 
     def _encode_all(self, autoencoder: Autoencoder, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""
@@ -220,12 +225,6 @@ class DiffusionTask:
     def export(self, folder: Path) -> None:
         """Write the whole model as a folder that other programs open."""
         save(self.model, folder)
-
-
-def captions_of(source: Source, count: int) -> list[str]:
-    """The captions of the first ``count`` pictures, or of all where there are fewer."""
-    indices = range(min(count, len(source)))
-    return source.captions(indices, [0] * len(indices))
 
 
 def even_timesteps(positions: Tensor, seed: int, count: int, shift: float = 1.0) -> Tensor:

@@ -1,0 +1,102 @@
+"""``calotype sweep``."""
+
+from __future__ import annotations
+
+import csv
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+from calotype.cli.options import DtypeName, FormatName, from_options, with_options
+from calotype.errors import UserError
+from calotype.generate.request import MOST_CELLS, Sweep, TextToImage
+
+ABSENT = "none"  # how a value is said that is not there
+
+
+@with_options(TextToImage, leave_out=["job", "prompt", "images"])
+def sweep(
+    *prompts: str,
+    over: list[str],
+    given: dict[str, Any],
+    model: str = "scenes",
+    vae: str | None = None,
+    out: Path = Path("pictures"),
+    format: FormatName = "png",
+    batch_size: int | None = None,
+    deterministic: bool = False,
+    device: str = "auto",
+    dtype: DtypeName | None = None,
+) -> None:
+    """Make a picture for every combination of some options' values, and a sheet that shows them.
+
+    Prints the paths, last that of the sheet. All pictures have the same seed unless it is swept.
+
+    Parameters
+    ----------
+    prompts: str
+        What the pictures show, each in quotes; several are swept too.
+    over: list[str]
+        OPTION=VALUE,VALUE,... ; up to three, with several prompts two: across, down, from sheet to
+        sheet. FIRST..LAST counts; a value with a comma stands in quotes; none stands for no value.
+    model: str
+        A packaged model's name, a folder in the diffusers layout, a file .safetensors or .ckpt, or
+        a hub id, owner/name[@revision].
+    vae: str
+        Another autoencoder, from a folder or a file.
+    out: Path
+        Folder for the pictures; nothing in it is overwritten.
+    format: str
+        png, which keeps every bit, or the smaller jpeg and webp; of the sheet always png.
+    batch_size: int
+        Pictures made side by side; by default as many as suits their size.
+    deterministic: bool
+        One by one, so that on a CPU each picture is the same to the last bit.
+    device: str
+        auto, cpu, cuda, cuda:1, mps, ...
+    dtype: str
+        Numbers that the networks compute in; by default as the device does best.
+    """
+    varied = dict(map(_axis, over))
+    if len(varied) < len(over):
+        raise UserError(f"--over {' --over '.join(over)}: names an option twice")
+    if len(prompts) > 1:
+        varied["prompt"] = prompts
+    elif not prompts and "prompt" not in varied:
+        raise UserError("no prompt: say in quotes what the pictures show")
+    given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
+    base = from_options(TextToImage, {**given, "prompt": prompts[0] if prompts else ""})
+    request = from_options(Sweep, {"base": base.model_dump(), "over": varied})
+    from calotype.checkpoints import load
+    from calotype.cli.device import device_named, dtype_named
+    from calotype.cli.folder import check_writable
+    from calotype.cli.pictures import How, make_sweep
+
+    check_writable(out)
+    loaded = load(model, device_named(device), dtype_named(dtype), vae=vae)
+    make_sweep(request, loaded, How(out, format, batch_size, deterministic))
+
+
+def _axis(told: str) -> tuple[str, tuple[Any, ...]]:
+    """("steps", (5, 10)) of "steps=5,10"."""
+    name, equals, values = told.partition("=")
+    if not equals:
+        raise UserError(f'--over = "{told}": must be OPTION=VALUE,VALUE,...')
+    (row,) = csv.reader([values.replace("\n", " ")], skipinitialspace=True)
+    found = [value for each in row or [""] for value in _counted(each)]
+    return name.strip().removeprefix("--").replace("-", "_"), tuple(found)
+
+
+def _counted(value: str) -> list[Any]:
+    """The numbers of "1..4"; any other value alone."""
+    if value == ABSENT:
+        return [None]
+    if not (ends := re.fullmatch(r"(\d{1,16})\.\.(\d{1,16})", value)):
+        return [value]
+    first, last = map(int, ends.groups())
+    if not first <= last < first + MOST_CELLS:
+        raise UserError(
+            f"--over: {value}: the first number must be the smaller, and at most {MOST_CELLS:,}"
+        )
+    return [*range(first, last + 1)]

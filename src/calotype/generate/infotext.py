@@ -1,0 +1,209 @@
+"""Infotext: what AUTOMATIC1111's web UI writes of a picture, written and read.
+
+The prompt; a ``Negative prompt:`` line if there is one; then ``Key: value`` pairs in one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from calotype.generate.made import Made
+from calotype.generate.names import TOLD_SAMPLERS, named, schedule_named, told_schedule
+from calotype.generate.request import LONGEST_PROMPT, TextToImage
+
+NEGATIVE = "Negative prompt:"
+FEWEST = 3  # pairs that make the last line one of pairs
+LONGEST_LINE = 30_000  # a longer one is a prompt
+_PAIR = re.compile(r'\s*(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+
+EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
+"""What stands in the text for each weighting; nothing for the usual one."""
+
+RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
+"""What stands in the text for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
+
+_OF_THEIRS = ("Model", "Model hash", "VAE", "VAE hash", "Version", "User", "Tiling")
+_MEANS_NOTHING = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}
+
+
+@dataclass(frozen=True)
+class Infotext:
+    """A text taken apart: prompt, negative prompt, and the pairs of its last line, in order."""
+
+    prompt: str
+    negative_prompt: str = ""
+    pairs: dict[str, str] = field(default_factory=dict)
+
+
+def told(request: TextToImage, made: Made) -> str:
+    """The text for a request of one picture."""
+    sampling = request.sampling
+    varied = sampling.variation_strength > 0
+    pairs = {
+        "Steps": sampling.steps,
+        "Sampler": TOLD_SAMPLERS[sampling.sampler],
+        "Schedule type": told_schedule(sampling.sampler, sampling.schedule),
+        "CFG scale": _number(sampling.guidance_scale),
+        "Seed": sampling.seed,
+        "Size": f"{request.width}x{request.height}" if request.width and request.height else None,
+        "Model hash": made.model_hash or None,
+        "Model": made.model,
+        "VAE hash": made.vae_hash or None,
+        "Variation seed": sampling.variation_seed if varied else None,
+        "Variation seed strength": _number(sampling.variation_strength) if varied else None,
+        "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
+        "RNG": RNG[sampling.noise],
+        "Emphasis": EMPHASIS[request.weighting],
+        "Eta": None if sampling.eta is None else _number(sampling.eta),
+        "CFG rescale": _number(sampling.guidance_rescale) if sampling.guidance_rescale else None,
+        "CFG schedule": " ".join(map(_number, sampling.guidance_schedule)) or None,
+        "Guidance start": _number(sampling.guidance_start) if sampling.guidance_start else None,
+        "Guidance end": _number(sampling.guidance_end) if sampling.guidance_end < 1 else None,
+        "Threshold": None if sampling.threshold is None else _number(sampling.threshold),
+        "Walk": _walk(request),
+        "Version": f"calotype {made.version}",
+    }
+    line = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]
+    negative = [f"{NEGATIVE} {request.negative_prompt}"] if request.negative_prompt else []
+    return "\n".join([request.prompts[0], *negative, ", ".join(line)])
+
+
+def _walk(request: TextToImage) -> str | None:
+    """Our names of sampler and schedule, where the web UI's mean others."""
+    sampler, schedule = request.sampling.sampler, request.sampling.schedule
+    theirs = TOLD_SAMPLERS[sampler], told_schedule(sampler, schedule)
+    if (named(theirs[0])[0], schedule_named(theirs[1])) == (sampler, schedule):
+        return None
+    return f"{sampler} {schedule or ''}".strip()
+
+
+def _number(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")
+
+
+def _quoted(value: str) -> str:
+    risky = any(mark in value for mark in ',:\n"') or value != value.strip()
+    return json.dumps(value, ensure_ascii=False) if risky else value
+
+
+def taken_apart(text: str) -> Infotext:
+    """The parts of any text: where the last line holds no pairs, all is prompt. Never fails."""
+    text = text.rstrip("\n ")
+    first, _, last = text.rpartition("\n")
+    found = _PAIR.findall(last) if len(last) <= LONGEST_LINE else []
+    if len(found) < FEWEST:
+        first, found = text, []
+    lines = first.split("\n") if first or not found else [""]
+    cut = next((k for k, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
+    negative = "\n".join(lines[cut:]).removeprefix(NEGATIVE).removeprefix(" ")
+    return Infotext(
+        prompt="\n".join(lines[:cut]),
+        negative_prompt=negative,
+        pairs={key.strip(): _unquoted(value.strip()) for key, value in found},
+    )
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return read if isinstance(read, str) else value
+
+
+def asked(text: str) -> tuple[TextToImage, list[str]]:
+    """The request that a text stands for, and what it says that is left out. Never fails."""
+    info = taken_apart(text)
+    notes: list[str] = []
+    values = {"prompt": info.prompt, "negative_prompt": info.negative_prompt}
+    for name, text in values.items():
+        if len(text) > LONGEST_PROMPT:
+            notes.append(f"{name}: cut after {LONGEST_PROMPT:,} characters")
+            values[name] = text[:LONGEST_PROMPT]
+    values: dict[str, Any] = {**values, "sampling": {}}
+    if info.pairs:
+        values["sampling"]["noise"] = "nv"
+    for key, value in info.pairs.items():
+        if key in _OF_THEIRS or _MEANS_NOTHING.get(key) == value:
+            continue
+        try:
+            for path, read in _READ[key](value):
+                (values["sampling"] if path[0] == "." else values)[path.lstrip(".")] = read
+        except (KeyError, ValueError):
+            notes.append(f"{key}: {value}")
+    if walk := info.pairs.get("Walk"):
+        sampler, _, schedule = walk.partition(" ")
+        values["sampling"] |= {"sampler": sampler, "schedule": schedule or None}
+    return _valid(values, notes), notes
+
+
+def _valid(values: dict[str, Any], notes: list[str]) -> TextToImage:
+    """The request of these values; those that are not allowed are left out and noted."""
+    while True:
+        try:
+            return TextToImage.model_validate(values)
+        except ValidationError as error:
+            for place in {each["loc"] for each in error.errors()} or {()}:
+                table = values["sampling"] if place[:1] == ("sampling",) else values
+                name = str(place[-1]) if place and place[-1] in table else None
+                if name is None or name in ("prompt", "sampling"):
+                    # Seeds that leave no room, or what no request can hold.
+                    notes.append("what it asks for as a whole is not possible")
+                    return TextToImage(prompt="")
+                notes.append(f"{name}: {table.pop(name)}")
+
+
+Found = Iterator[tuple[str, Any]]
+"""(field, value); a field of ``sampling`` begins with a dot."""
+
+
+def _one(name: str, kind: Callable[[str], Any]) -> Callable[[str], Found]:
+    def read(value: str) -> Found:
+        yield name, kind(value)
+
+    return read
+
+
+def _size(value: str) -> Found:
+    width, height = value.split("x")
+    yield "width", int(width)
+    yield "height", int(height)
+
+
+def _among(names: dict[str, str | None]) -> Callable[[str], str]:
+    ours = {theirs: ours for ours, theirs in names.items() if theirs is not None}
+    return lambda value: ours[value]
+
+
+def _scales(value: str) -> tuple[float, ...]:
+    return tuple(map(float, value.split(" ")))
+
+
+_READ: dict[str, Callable[[str], Found]] = {
+    "Steps": _one(".steps", int),
+    "Sampler": _one(".sampler", str),
+    "Schedule type": _one(".schedule", str),
+    "CFG scale": _one(".guidance_scale", float),
+    "Seed": _one(".seed", int),
+    "Size": _size,
+    "Variation seed": _one(".variation_seed", int),
+    "Variation seed strength": _one(".variation_strength", float),
+    "Clip skip": _one("clip_skip", int),
+    "RNG": _one(".noise", _among({**RNG, "nv": "NV"})),
+    "Emphasis": _one("weighting", _among({**EMPHASIS, "a1111": "Original"})),
+    "Eta": _one(".eta", float),
+    "CFG rescale": _one(".guidance_rescale", float),
+    "CFG schedule": _one(".guidance_schedule", _scales),
+    "Guidance start": _one(".guidance_start", float),
+    "Guidance end": _one(".guidance_end", float),
+    "Threshold": _one(".threshold", float),
+    "Walk": _one(".sampler", str),
+}

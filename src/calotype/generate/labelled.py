@@ -1,0 +1,63 @@
+"""Pictures in rows and columns on a sheet, with what each row and column is written beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+INK, PAPER = "#303030", "#ffffff"
+LETTERS = 18  # a row's name is broken after so many, a column's where its pictures end
+SMALLEST = 11  # pixels that a letter is high
+
+
+def labelled(
+    images: Sequence[Image.Image], columns: Sequence[str], rows: Sequence[str], title: str = ""
+) -> Image.Image:
+    """Images row by row, as many as there are names of columns times names of rows."""
+    width = max(image.width for image in images)
+    height = max(image.height for image in images)
+    letter = max(SMALLEST, width // 14)
+    font = ImageFont.load_default(letter)
+    gap = letter // 2
+    tops = [_broken(name, max(6, int(1.7 * width / letter))) for name in columns]
+    sides = [_broken(name, LETTERS) for name in rows]
+    left = max(_size(side, font)[0] for side in sides)
+    left += 2 * gap if left else 0
+    head = _size(title, font)[1] + gap if title else 0
+    above = head + max(_size(top, font)[1] for top in tops) + gap
+    sheet = Image.new(
+        "RGB", (left + len(columns) * (width + gap), above + len(rows) * (height + gap)), PAPER
+    )
+    draw = ImageDraw.Draw(sheet)
+    draw.text((left, gap // 2), title, INK, font)
+    for number, top in enumerate(tops):
+        draw.text((left + number * (width + gap), head + gap // 2), top, INK, font)
+    for number, side in enumerate(sides):
+        draw.text((gap, above + number * (height + gap)), side, INK, font)
+    for number, image in enumerate(images):
+        row, column = divmod(number, len(columns))
+        sheet.paste(image, (left + column * (width + gap), above + row * (height + gap)))
+    return sheet
+
+
+def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
+    """Sheets one below the other."""
+    whole = Image.new(
+        "RGB", (max(sheet.width for sheet in sheets), sum(sheet.height for sheet in sheets)), PAPER
+    )
+    top = 0
+    for sheet in sheets:
+        whole.paste(sheet, (0, top))
+        top += sheet.height
+    return whole
+
+
+def _broken(text: str, letters: int) -> str:
+    return "\n".join(textwrap.wrap(text, letters)) or ""
+
+
+def _size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[int, int]:
+    box = ImageDraw.Draw(Image.new("RGB", (1, 1))).textbbox((0, 0), text, font)
+    return int(box[2]) + 1, int(box[3]) + 1

@@ -1,0 +1,44 @@
+"""The tokenizer of a run: learned from its captions or taken over, then kept in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from calotype.conditioning import Tokenizer
+from calotype.training.state import checkpoints
+
+CAPTIONS_READ = 20_000  # captions that a vocabulary is learned from
+
+
+class Captioned(Protocol):
+    """What has captions: any Source, and scenes that nobody renders."""
+
+    def __len__(self) -> int: ...
+
+    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]: ...
+
+
+def kept_tokenizer(out: Path, first: Callable[[], Tokenizer]) -> Tokenizer:
+    """The run's tokenizer: ``first()`` when it begins, from then on read from its folder.
+
+    Captions or models that changed since must not give the trained embeddings other words.
+    """
+    folder = out / "tokenizer"
+    if checkpoints(out):
+        return Tokenizer.from_folder(folder)
+    tokenizer = first()
+    tokenizer.save(folder)
+    return tokenizer
+
+
+def learned_tokenizer(source: Captioned, vocabulary: int, longest: int) -> Tokenizer:
+    """A vocabulary of the captions."""
+    return Tokenizer.train(captions_of(source, CAPTIONS_READ), vocabulary, longest)
+
+
+def captions_of(source: Captioned, count: int) -> list[str]:
+    """The captions of the first ``count`` pictures, or of all where there are fewer."""
+    indices = range(min(count, len(source)))
+    return source.captions(indices, [0] * len(indices))
