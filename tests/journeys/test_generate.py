@@ -12,7 +12,7 @@ from PIL import Image
 import calotype
 from calotype import Picture, Preview, Progress, Sampling, TextToImage
 from calotype.cli.app import main
-from calotype.generate.text_to_image import starts
+from calotype.generate.together import batches, start
 from calotype.model import LatentDiffusion
 
 QUICK = Sampling(steps=3, seed=5)
@@ -45,7 +45,7 @@ def test_the_command_and_python_make_the_same_files(tiny, model, tmp_path, capsy
     assert sorted(tmp_path.iterdir()) == paths, "nothing else is left in the folder"
     for path, picture in zip(paths, pictures, strict=True):
         assert picture.image.size == (48, 32)
-        assert path.read_bytes() == picture.png()
+        assert path.read_bytes() == picture.file()
 
 
 def test_a_picture_makes_itself_again(model, tmp_path):
@@ -67,13 +67,25 @@ def test_a_picture_makes_itself_again(model, tmp_path):
 def test_noise_is_the_seeds_alone(model, batch_size):
     """However a request is cut into batches, picture k starts from and is fed the same noise."""
     request = TextToImage(prompt="", images=5, width=32, height=16, sampling=QUICK)
-    batches = list(starts(model, request, batch_size))
-    assert [k for start in batches for k in start.indices] == [0, 1, 2, 3, 4]
-    for start in batches:
-        for row, k in enumerate(start.indices):
-            (alone,) = starts(model, request.alone(k), None)
-            assert torch.equal(start.x[row], alone.x[0])
-            assert torch.equal(start.noise(1)[row], alone.noise(1)[0])
+    asked = [(k, request.alone(k)) for k in range(5)]
+    found = [start(model, batch, model.condition) for batch in batches(asked, batch_size, False)]
+    assert [k for each in found for k in each.indices] == [0, 1, 2, 3, 4]
+    for each in found:
+        for row, k in enumerate(each.indices):
+            alone = start(model, [asked[k]], model.condition)
+            assert torch.equal(each.x[row], alone.x[0])
+            assert torch.equal(each.noise(1)[row], alone.noise(1)[0])
+
+
+@pytest.mark.parametrize("sampler", ["dpm++2m", "euler_ancestral"])
+def test_one_by_one_is_the_same_to_the_bit(model, sampler):
+    """Deterministic: whatever the batch, the order and what else is asked for."""
+    sampling = Sampling(sampler=sampler, steps=4, seed=5)
+    request = TextToImage(prompt=("a red cube", "wood on a cube"), images=3, sampling=sampling)
+    for picture in calotype.run(model, request, batch_size=3, deterministic=True):
+        (alone,) = calotype.run(model, picture.request, deterministic=True)
+        assert (pixels(alone) == pixels(picture)).all()
+        assert picture.made.deterministic
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"])
@@ -87,7 +99,7 @@ def test_every_sampler_is_a_function_of_the_seed(model, sampler):
     assert previews[0].decode()[0].size == (32, 32)
     (first,) = (e for e in told if isinstance(e, Picture))
     (second,) = calotype.run(model, request)
-    assert first.png() == second.png()
+    assert first.file() == second.file()
     (other,) = calotype.run(model, request.model_copy(update={"sampling": Sampling(seed=2)}))
     assert np.abs(pixels(other) - pixels(first)).max() > 1
 

@@ -54,8 +54,8 @@ def generate(
     format: str
         png, which keeps every bit, or the smaller jpeg and webp.
     prompts_from: Path
-        A text file with further prompts, one a line; - for standard input. Empty lines and those
-        that begin with # are left out.
+        A text file with further prompts, one a line; empty lines and those that begin with # are
+        left out.
     batch_size: int
         Pictures made side by side; by default as many as suits their size.
     deterministic: bool

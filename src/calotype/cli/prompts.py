@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from calotype.errors import UserError
 
 
 def listed(path: Path) -> tuple[str, ...]:
-    """The prompts in a file, or with ``-`` on standard input; UserError if it holds none.
+    """The prompts in a file; UserError if it holds none.
 
     Empty lines and those that begin with # are no prompts.
     """
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise UserError(f"--prompts-from = {path}: cannot be read: {why}") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ def _ours(text: str) -> tuple[TextToImage, Made] | None:
 
 def _texts(picture: str | Path | IO[bytes]) -> dict[str, str]:
     try:
-        with Image.open(picture) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(picture) as image:
             image.load()  # a PNG's texts may come after its pixels
             texts = {str(k): value for k, value in image.info.items() if isinstance(value, str)}
             return {**texts, **dict(_exif_texts(image.getexif()))}
