@@ -19,7 +19,7 @@ from calotype.diffusion import normal, training_loss
 from calotype.model import LatentDiffusion
 from calotype.scenes import COLOURS, SHAPES, Scene, SceneSource, describe
 
-LEVELS = (50, 250, 450, 600, 700, 800, 900)
+LEVELS = (50, 250, 450, 600, 700, 800, 900, 960, 999)
 SEED = 40_000  # scenes that no recipe of ours trains on
 AT_ONCE = 32
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from calotype.training import TrainSettings
 
 BATCH = 2
-KINDS = ("autoencoder", "adversarial", "diffusion", "supervised", "features", "reader")
+KINDS = ("autoencoder", "adversarial", "text", "diffusion", "supervised", "features", "reader")
 
 
 def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
@@ -23,6 +23,8 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
     else:
         table |= {"task": kind, "autoencoder": None}
         table["data"] = {"source": "scenes", "count": 3, "size": 128 if kind == "reader" else 32}
+        if kind == "text":
+            table["text"] = {"preset": "tiny", "vocabulary": 600}
     return TrainSettings.model_validate(table)
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from runs import BATCH, KINDS, diffusion_run, run_of
 
+import calotype
+from calotype.checkpoints import load_text
 from calotype.checkpoints.files import read_safetensors
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
@@ -178,3 +181,71 @@ def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp
     assert all(torch.equal(learning[name], plain[name]) for name in ours)
     assert all(torch.equal(both[name], learning[name]) for name in theirs)
     assert not all(torch.equal(both[name], plain[name]) for name in ours)
+
+
+def test_words_first_then_pictures(autoencoder: Path, folder: Path, tmp_path: Path):
+    """A text encoder trained by itself stays as it is under a UNet, to the bit, also resumed.
+
+    With zero terminal SNR the model's folder says so, and that walks begin at the last timestep.
+    """
+    words = run_of("text", folder, tmp_path / "words", 2 * BATCH, autoencoder)
+    list(train(words))
+    table = diffusion_run(folder, tmp_path / "run", 2 * BATCH, autoencoder).model_dump()
+    table["diffusion"] |= {
+        "text": words.out / "model",
+        "text_rate": 0,
+        "zero_terminal_snr": True,
+    }
+    settings = TrainSettings.model_validate(table)
+    list(train(settings, should_stop=lambda: True))
+    assert not any("conditioner" in key for key in state_of(settings.out))
+    list(train(settings, resume=True))
+    model = settings.out / "model"
+    for part in ("text_encoder/model.safetensors", "tokenizer/vocab.json"):
+        assert (model / part).read_bytes() == (words.out / "model" / part).read_bytes()
+    scheduler = calotype.load(model).scheduler
+    assert scheduler.rescale_betas_zero_snr
+    assert scheduler.timestep_spacing == "trailing"
+    unbroken = settings.model_copy(update={"out": tmp_path / "unbroken"})
+    list(train(unbroken))
+    whole, parts = state_of(unbroken.out), state_of(settings.out)
+    assert all(torch.equal(tensor, parts[key]) for key, tensor in whole.items())
+
+
+def test_a_text_encoder_goes_on_from_another(folder: Path, autoencoder: Path, tmp_path: Path):
+    """With its words, whatever the captions."""
+    first = run_of("text", folder, tmp_path / "first", BATCH, autoencoder)
+    list(train(first))
+    table = first.model_dump() | {"out": tmp_path / "second"}
+    table["text"] |= {"start": first.out / "model", "vocabulary": 515}
+    task = make_task(TrainSettings.model_validate(table), lambda what, done, total: None)
+    begun = task.network.state_dict()
+    trained = load_text(first.out / "model").state_dict()
+    assert all(torch.equal(begun[f"text.{name}"], tensor) for name, tensor in trained.items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"text": "nowhere"}, "not a folder or file here"),
+        ({"text": "scenes"}, "diffusion.text: a token is 192 wide, but the UNet reads"),
+    ],
+)
+def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, told):
+    table = diffusion_run(folder, tmp_path / "run", BATCH, autoencoder).model_dump()
+    table["diffusion"] |= changes
+    with pytest.raises(UserError, match=told):
+        list(train(TrainSettings.model_validate(table)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_words_are_learned_from_records(folder, autoencoder, tmp_path):
+    """Of a folder of pictures nobody knows what is where; of noise alone, epsilon says nothing."""
+    table = run_of("text", folder, tmp_path / "run", BATCH, autoencoder).model_dump()
+    table["data"] |= {"source": str(folder)}
+    with pytest.raises(UserError, match="task text needs"):
+        list(train(TrainSettings.model_validate(table)))
+    table = diffusion_run(folder, tmp_path / "run", BATCH, autoencoder).model_dump()
+    table["diffusion"] |= {"zero_terminal_snr": True, "prediction": "epsilon"}
+    with pytest.raises(ValidationError, match="of noise alone it tells nothing"):
+        TrainSettings.model_validate(table)

@@ -43,12 +43,13 @@ def _remembered(path: Path) -> str:
         return sha256(path)
     kept, key = _memory(), str(path.resolve())
     mark = [seen.st_size, seen.st_mtime_ns]
-    known: dict[str, list[object]] = {}
+    known = {}
     with suppress(OSError, ValueError):
         known = json.loads(kept.read_text())
-    entry = known.get(key)
-    if isinstance(entry, list) and entry[:2] == mark and isinstance(entry[2], str):
-        return entry[2]
+    known = known if isinstance(known, dict) else {}
+    match known.get(key):
+        case [size, time, str(found)] if [size, time] == mark:
+            return found
     found = sha256(path)
     with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)

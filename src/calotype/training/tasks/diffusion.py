@@ -67,12 +67,6 @@ class DiffusionTask:
         """The model as it is before the first step: a function of the seed, or a trained one."""
         side = self.settings.data.size // autoencoder.factor
         unet, text, scheduler = self._trained(side) if self.own.start else self._fresh(side)
-        width = text.encoder.config.hidden_size
-        if set(unet.config.per_level(unet.config.cross_attention_dim)) != {width}:
-            raise UserError(
-                f"diffusion.text: a token is {width} wide, but the UNet reads "
-                f"{unet.config.cross_attention_dim}"
-            )
         if self.own.zero_terminal_snr:
             scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
         if unet.config.in_channels != autoencoder.config.latent_channels:
@@ -96,6 +90,7 @@ class DiffusionTask:
             torch.manual_seed(self.settings.seed)
             unet = UNet(config)
             embedder = self._text(
+                unet,
                 lambda: learned_tokenizer(self.source, vocabulary, longest),
                 lambda tokenizer: CLIPTextEncoder(text.for_vocabulary(tokenizer)),
             )
@@ -111,15 +106,23 @@ class DiffusionTask:
                 f'trained with "{model.scheduler.prediction_type}"'
             )
         model.unet.config = replace(model.unet.config, sample_size=side)
-        text = self._text(lambda: model.text.tokenizer, lambda _: model.text.encoder)
+        text = self._text(model.unet, lambda: model.text.tokenizer, lambda _: model.text.encoder)
         return model.unet, text, model.scheduler
 
     def _text(
-        self, words: Callable[[], Tokenizer], encoder: Callable[[Tokenizer], CLIPTextEncoder]
+        self,
+        unet: UNet,
+        words: Callable[[], Tokenizer],
+        encoder: Callable[[Tokenizer], CLIPTextEncoder],
     ) -> TextEmbedder:
         """The text encoder of ``diffusion.text``, or else this one, with the run's tokenizer."""
         if self.own.text:
             text = load_text(self.own.text, torch.float32)
+            width, read = text.encoder.config.hidden_size, unet.config.cross_attention_dim
+            if set(unet.config.per_level(read)) != {width}:
+                raise UserError(
+                    f"diffusion.text: a token is {width} wide, but the UNet reads {read}"
+                )
             words, encoder = lambda: text.tokenizer, lambda _: text.encoder
         tokenizer = kept_tokenizer(self.settings.out, words)
         return TextEmbedder(tokenizer, encoder(tokenizer))

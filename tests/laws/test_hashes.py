@@ -1,0 +1,41 @@
+"""Laws of the hashes by which models are known."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from calotype.checkpoints import hashes
+
+
+def test_one_file_is_known_as_in_the_web_ui(tmp_path: Path):
+    """Ten digits of its SHA-256; of several files, of their digests in order."""
+    files = [tmp_path / name for name in ("a", "b")]
+    for file in files:
+        file.write_bytes(file.name.encode() * 1000)
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    assert hashes.hash_of(files[:1]) == digests[0][:10]
+    assert hashes.hash_of(files) == hashlib.sha256("".join(digests).encode()).hexdigest()[:10]
+    assert hashes.hash_of(files) != hashes.hash_of(files[::-1])
+    assert hashes.hash_of([]) == ""
+
+
+def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch):
+    """As long as size and time stay the same; a broken memory is as good as none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(hashes, "QUICK", 10)
+    read: list[Path] = []
+    whole = hashes.sha256
+    monkeypatch.setattr(hashes, "sha256", lambda path: (read.append(path), whole(path))[1])
+    file = tmp_path / "large"
+    file.write_bytes(bytes(100))
+    first = hashes.hash_of([file])
+    assert hashes.hash_of([file]) == first
+    assert len(read) == 1
+    file.write_bytes(b"x" * 100)
+    os.utime(file, ns=(1, 1))
+    assert hashes.hash_of([file]) != first
+    assert len(read) == 2
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    for broken in ("", "[]", '{"a": 1}', f'{{"{file.resolve()}": [100, 1]}}'):
+        kept.write_text(broken)
+        assert hashes.hash_of([file]) == hashlib.sha256(b"x" * 100).hexdigest()[:10]
