@@ -7,7 +7,7 @@ DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
 
 export PROMPT
 
-.PHONY: setup demo check format test bench bench-load parity-full clean
+.PHONY: setup demo check format test bench bench-load parity-full samplers reproducibility clean
 
 setup: .venv/installed
 .venv/installed: pyproject.toml
@@ -38,6 +38,12 @@ test: .venv/dev-installed  ## every test
 
 parity-full: .venv/dev-installed  ## docs/parity.md: models of full size, 12 GB of memory, 20 minutes
 	$(BIN)/python studies/parity.py
+
+samplers: .venv/dev-installed  ## docs/samplers.md: every sampler at 5 to 50 steps, 20 minutes
+	$(BIN)/python studies/samplers.py
+
+reproducibility: .venv/dev-installed  ## docs/reproducibility.md: what a batch changes in a picture
+	$(BIN)/python studies/batches.py
 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py

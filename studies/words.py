@@ -93,7 +93,7 @@ def measured(model: LatentDiffusion, pictures: Tensor, scenes: list[Scene]) -> I
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("models", nargs="*", default=["scenes"], help="names or folders")
     parser.add_argument("--count", type=int, default=96, help="scenes, half of them of two objects")
     arguments = parser.parse_args()

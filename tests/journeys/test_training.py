@@ -228,7 +228,7 @@ def test_a_text_encoder_goes_on_from_another(folder: Path, autoencoder: Path, tm
     ("changes", "told"),
     [
         ({"text": "nowhere"}, "not a folder or file here"),
-        ({"text": "scenes"}, "diffusion.text: a token is 192 wide, but the UNet reads"),
+        ({"text": "scenes"}, "diffusion.text: a token is 192 wide, the UNet reads"),
     ],
 )
 def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, told):

@@ -12,8 +12,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from calotype import Sampling, Sweep, TextToImage
+from calotype.generate.labelled import swept
 from calotype.generate.request import VARIED
-from calotype.generate.sweep import sheet
 from calotype.generate.together import batches, course
 
 AXES = {
@@ -99,7 +99,7 @@ def test_a_sheet_shows_each_picture_at_its_place():
     """Across, down, from sheet to sheet, whatever the order in which they were made."""
     asked = Sweep(base=BASE, over={"steps": (1, 2, 3), "seed": (7, 8), "sampler": ("ddim", "lms")})
     images = {k: Image.new("RGB", (20, 20), (k * 20, 0, 99)) for k in reversed(range(12))}
-    pixels = np.asarray(sheet(asked, images))
+    pixels = np.asarray(swept(asked, images))
     corners = [np.argwhere((pixels == (k * 20, 0, 99)).all(-1))[0].tolist() for k in range(12)]
     assert all((pixels == (k * 20, 0, 99)).all(-1).sum() == 400 for k in range(12)), "all is seen"
     assert corners == sorted(corners), "in the order in which one reads"

@@ -16,11 +16,11 @@ from calotype.cli.folder import save, save_sheet
 from calotype.cli.progress import watched
 from calotype.conditioning.grammar import words
 from calotype.errors import UserError
+from calotype.generate.labelled import swept
 from calotype.generate.metadata import Format
 from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Sweep, TextToImage
 from calotype.generate.run import Request, events
-from calotype.generate.sweep import sheet
 from calotype.model import LatentDiffusion
 
 
@@ -51,7 +51,7 @@ def make(request: TextToImage, model: LatentDiffusion, how: How, grid: bool) -> 
 def make_sweep(request: Sweep, model: LatentDiffusion, how: How) -> None:
     """Make the pictures of a sweep, and the sheet that shows them."""
     prompts = request.over.get("prompt", request.base.prompts)
-    _make(request, prompts, model, how, lambda made: sheet(request, made))
+    _make(request, prompts, model, how, lambda made: swept(request, made))
 
 
 def _make(

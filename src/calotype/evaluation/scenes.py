@@ -95,7 +95,7 @@ def _pictures(
         if isinstance(event, Progress):
             yield Working(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):
-            judged.append(_judge(event.image, asked[event.index], reader))
+            judged.append(judge(event.image, asked[event.index], reader))
     report.pictures[kind] = judged
     report.shares[kind] = Share(sum(not each.mistakes for each in judged), count)
     wrong = Counter(name for each in judged for name in {mistake.kind for mistake in each.mistakes})
@@ -104,7 +104,7 @@ def _pictures(
     report.parts[kind] = {name: Share(n - wrong[name], n) for name, n in seen.items()}
 
 
-def _judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
+def judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
     device = next(reader.parameters()).device
     (reading,) = read(reader, _tensor(image)[None].to(device))
     image.thumbnail((SIZE, SIZE))  # thousands are kept, for sheets

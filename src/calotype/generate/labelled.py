@@ -1,11 +1,13 @@
-"""Pictures in rows and columns on a sheet, with what each row and column is written beside it."""
+"""Sheets of pictures in rows and columns, what each shares written beside it."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
+
+from calotype.generate.request import Sweep
 
 INK, PAPER = "#303030", "#ffffff"
 LETTERS = 18  # a row's name is broken after so many, a column's where its pictures end
@@ -61,3 +63,27 @@ def _broken(text: str, letters: int) -> str:
 def _size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[int, int]:
     box = ImageDraw.Draw(Image.new("RGB", (1, 1))).textbbox((0, 0), text, font)
     return int(box[2]) + 1, int(box[3]) + 1
+
+
+def swept(request: Sweep, images: Mapping[int, Image.Image]) -> Image.Image:
+    """The pictures of a sweep by their number, with the fields' values written beside them."""
+    names = [[_told(name, value) for value in values] for name, values in request.over.items()]
+    across, down, sheets = [*names, *[[""]] * (3 - len(names))]
+    size = len(across) * len(down)
+    return stacked(
+        [
+            labelled(
+                [images[number * size + k] for k in range(size)],
+                columns=across,
+                rows=down,
+                title=title,
+            )
+            for number, title in enumerate(sheets)
+        ]
+    )
+
+
+def _told(name: str, value: object) -> str:
+    if name in ("prompt", "negative_prompt", "sampler"):
+        return str(value)
+    return f"{name.replace('_', ' ')} {value}"

@@ -1,0 +1,257 @@
+"""How far each sampler is after how many steps: docs/samplers.md, its plot and its sheet.
+
+    make samplers      # or: python studies/samplers.py MODEL --count 8 --steps 5 10
+
+The model follows every sampler with the same noise. Those that add none on their way all go down
+the same curve: how far their latents end from those of a thousand steps is their error. What all of
+them are for is told by the reader: the share of pictures that show everything their prompt states.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from matplotlib import pyplot
+from PIL import Image
+from torch import Tensor
+
+import calotype
+from calotype import Picture, Preview, Sampling, TextToImage
+from calotype.evaluation.judge import load_reader
+from calotype.evaluation.prompts import Asked, prompts
+from calotype.evaluation.scenes import judge
+from calotype.evaluation.share import Share
+from calotype.generate.labelled import labelled
+from calotype.generate.names import TOLD_SAMPLERS
+from calotype.model import LatentDiffusion
+from calotype.sampling import SAMPLERS
+
+STEPS = (5, 10, 20, 50)
+TRUTH, MANY = "dpm++2m", 1000  # of second order: more exact than Euler's thousand
+GUIDANCE = 3.0
+SEED = 70_000
+SIDE_BY_SIDE = 16
+COMPARED = 16  # the first prompts, whose latents are compared: a thousand steps take their time
+SHOWN = "a large blue cube to the left of a small red sphere on a wooden floor"
+DOCS = Path(__file__).parents[1] / "docs"
+CURVES = [name for name, s in SAMPLERS.items() if not (name.startswith("k_") or s.eta or s.draws)]
+# Restart and LCM draw noise, Heun's churn draws none unless asked for.
+CURVES += ["heun"]
+NAMES = [name for name in SAMPLERS if not name.startswith("k_")]
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What one sampler made of the prompts in so many steps."""
+
+    latents: Tensor
+    images: list[Image.Image]
+    calls: int
+
+
+class Counted:
+    """A model whose UNet counts how often it is called."""
+
+    def __init__(self, model: LatentDiffusion) -> None:
+        self.model, self.calls = model, 0
+        model.unet.register_forward_hook(self._count)
+
+    def _count(self, *_: object) -> None:
+        self.calls += 1
+
+    def walked(self, texts: list[str], name: str, steps: int) -> Walked:
+        """The pictures of these prompts."""
+        sampling = Sampling.model_validate(
+            {"sampler": name, "steps": steps, "guidance_scale": GUIDANCE, "seed": SEED}
+        )
+        request = TextToImage(prompt=tuple(texts), sampling=sampling)
+        latents: dict[int, Tensor] = {}
+        images: dict[int, Image.Image] = {}
+        self.calls = 0
+        for event in calotype.events(self.model, request, SIDE_BY_SIDE):
+            if isinstance(event, Preview):
+                latents |= dict(zip(event.indices, event.latents.clone(), strict=True))
+            elif isinstance(event, Picture):
+                images[event.index] = event.image
+        batches = math.ceil(len(texts) / SIDE_BY_SIDE)
+        order = range(len(texts))
+        return Walked(
+            torch.stack([latents[k] for k in order]),
+            [images[k] for k in order],
+            self.calls // batches,
+        )
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sampler at one number of steps.
+
+    distance: relative root mean square to the latents of the truth, None where noise is added.
+    right: the share of pictures that show everything their prompt states.
+    """
+
+    name: str
+    steps: int
+    calls: int
+    distance: float | None
+    right: Share
+
+
+def measured(model: LatentDiffusion, count: int, steps: list[int]) -> Iterator[Row]:
+    """The rows of the table, sampler by sampler."""
+    counted, reader = Counted(model), load_reader(model.device)
+    kinds = prompts("single", count // 2), prompts("pair", count // 2)
+    asked: list[Asked] = [each for both in zip(*kinds, strict=True) for each in both]
+    texts = [each.prompt for each in asked]
+    truth = counted.walked(texts[:COMPARED], TRUTH, MANY).latents
+    for name in NAMES:
+        for number in steps:
+            if name == "lcm" and number > 50:
+                continue
+            made = counted.walked(texts, name, number)
+            pairs = zip(made.images, asked, strict=True)
+            right = sum(not judge(image, each, reader).mistakes for image, each in pairs)
+            apart = float((made.latents[:COMPARED] - truth).norm() / truth.norm())
+            distance = apart if name in CURVES else None
+            yield Row(name, number, made.calls, distance, Share(right, len(texts)))
+
+
+def plot(rows: list[Row], path: Path) -> None:
+    """Distance against network calls, both logarithmic."""
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name in CURVES:
+        found = [row for row in rows if row.name == name]
+        axes.plot(
+            [row.calls for row in found],
+            [row.distance for row in found],
+            marker="o",
+            markersize=4,
+            label=TOLD_SAMPLERS[name],
+        )
+    axes.set(xscale="log", yscale="log", xlabel="network calls", ylabel="distance")
+    axes.set_title(f"to the latents of {MANY} steps, relative root mean square", fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+
+
+def sheet(model: LatentDiffusion, steps: list[int], path: Path) -> None:
+    """One prompt and one seed: samplers down, steps across."""
+    counted = Counted(model)
+    images = [counted.walked([SHOWN], name, number).images[0] for name in NAMES for number in steps]
+    names = [TOLD_SAMPLERS[name] for name in NAMES]
+    labelled(images, [f"{number} steps" for number in steps], names, SHOWN).save(path)
+
+
+def page(rows: list[Row], model: str, count: int, minutes: float) -> str:
+    """docs/samplers.md."""
+    lines = [HEAD.format(model=model, count=count, guidance=GUIDANCE)]
+    steps = sorted({row.steps for row in rows})
+    lines += ["", "| | " + " | ".join(f"{n} steps" for n in steps) + " | calls a step |"]
+    lines += ["|---" * (len(steps) + 2) + "|"]
+    for name in CURVES:
+        found = [row for row in rows if row.name == name]
+        cells = [f"{row.distance:.4f}" for row in found]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_calls(found)} |")
+    lines += ["", MIDDLE.format(count=count), ""]
+    lines += ["| | " + " | ".join(f"{n} steps" for n in steps) + " | calls a step |"]
+    lines += ["|---" * (len(steps) + 2) + "|"]
+    for name in NAMES:
+        found = [row for row in rows if row.name == name]
+        cells = [f"{row.right.fraction:.2f}" for row in found]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_calls(found)} |")
+    lines += ["", TAIL.format(**_chosen(rows), minutes=minutes)]
+    return "\n".join(lines) + "\n"
+
+
+def _calls(found: list[Row]) -> str:
+    low, high = (f([row.calls / row.steps for row in found]) for f in (min, max))
+    return f"{high:.3g}" if high - low < 0.05 else f"{low:.2g} to {high:.2g}"
+
+
+def _chosen(rows: list[Row]) -> dict[str, object]:
+    """What the page says of the default, in figures."""
+    own = {row.steps: row for row in rows if row.name == Sampling().sampler}
+    first, last = min(own), max(own)
+    at = max((n for n in own if n <= Sampling().steps), default=first)
+    best = min(
+        (row for row in rows if row.distance is not None and row.calls <= own[at].calls + 1),
+        key=lambda row: row.distance or 0,
+    )
+    return {
+        "name": Sampling().sampler,
+        "steps": Sampling().steps,
+        "at": at,
+        "distance": own[at].distance,
+        "right": own[at].right.fraction,
+        "low": own[at].right.interval[0],
+        "high": own[at].right.interval[1],
+        "best": best.name,
+        "best_distance": best.distance,
+        "last": last,
+        "last_right": own[last].right.fraction,
+    }
+
+
+HEAD = """\
+# Samplers
+
+What each sampler makes of the same noise, on the model `{model}`: {count} prompts of `calotype
+evaluate`, half of one object, half of two, guidance {guidance:g}, each sampler on the path that it
+takes by default. `make samplers` makes this page.
+
+![every sampler at each number of steps](pictures/samplers.png)
+
+## Those that add no noise
+
+They follow one curve, so there is an error: how far their latents end from those of a thousand
+steps of DPM++ 2M, as a root mean square relative to the latents' own.
+
+![distance against network calls](pictures/samplers-plot.png)
+"""
+MIDDLE = """\
+## All of them
+
+The share of {count} pictures that show everything their prompt states, as the reader tells. Noise
+on the way corrects what earlier steps did wrong, but asks for more of them; `lcm` is for models
+that were distilled for it, which this one is not."""
+TAIL = """\
+## The default
+
+`{name}` in {steps} steps: after {at} it is {distance:.3f} from the end of its curve (`{best}` comes
+nearest at that many calls: {best_distance:.3f}), and {right:.2f} ({low:.2f}-{high:.2f}) of its
+pictures show what they should; after {last} steps {last_right:.2f} do. It calls the network once a
+step, and needs no noise, so that the picture stays the same when the steps change.
+
+Made in {minutes:.0f} minutes."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("model", nargs="?", default="scenes", help="name or folder")
+    parser.add_argument("--count", type=int, default=40, help="prompts")
+    parser.add_argument("--steps", type=int, nargs="+", default=[*STEPS])
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page")
+    arguments = parser.parse_args()
+    pictures = arguments.docs / "pictures"
+    pictures.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    rows: list[Row] = []
+    for row in measured(calotype.load(arguments.model), arguments.count, arguments.steps):
+        rows.append(row)
+        apart = "" if row.distance is None else f"{row.distance:.4f}"
+        print(f"{row.name:20}{row.steps:5}{row.calls:5} {apart:8} {row.right}", flush=True)
+    plot(rows, pictures / "samplers-plot.png")
+    sheet(calotype.load(arguments.model), arguments.steps, pictures / "samplers.png")
+    minutes = (time.monotonic() - began) / 60
+    text = page(rows, arguments.model, arguments.count, minutes)
+    (arguments.docs / "samplers.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
