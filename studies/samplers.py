@@ -8,7 +8,6 @@ them are for is told by the reader: the share of pictures that show everything t
 """
 
 import argparse
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +19,16 @@ from PIL import Image
 from torch import Tensor
 
 import calotype
-from calotype import Picture, Preview, Sampling, TextToImage
+from calotype import Sampling, TextToImage
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.prompts import Asked, prompts
 from calotype.evaluation.scenes import judge
 from calotype.evaluation.share import Share
 from calotype.generate.labelled import labelled
 from calotype.generate.names import TOLD_SAMPLERS
+from calotype.generate.together import batches, start
+from calotype.generate.walk import images
+from calotype.generate.walk import steps as walked_steps
 from calotype.model import LatentDiffusion
 from calotype.sampling import SAMPLERS
 
@@ -69,21 +71,19 @@ class Counted:
             {"sampler": name, "steps": steps, "guidance_scale": GUIDANCE, "seed": SEED}
         )
         request = TextToImage(prompt=tuple(texts), sampling=sampling)
-        latents: dict[int, Tensor] = {}
-        images: dict[int, Image.Image] = {}
-        self.calls = 0
-        for event in calotype.events(self.model, request, SIDE_BY_SIDE):
-            if isinstance(event, Preview):
-                latents |= dict(zip(event.indices, event.latents.clone(), strict=True))
-            elif isinstance(event, Picture):
-                images[event.index] = event.image
-        batches = math.ceil(len(texts) / SIDE_BY_SIDE)
-        order = range(len(texts))
-        return Walked(
-            torch.stack([latents[k] for k in order]),
-            [images[k] for k in order],
-            self.calls // batches,
-        )
+        side = self.model.unet.config.sample_size * self.model.factor
+        sized = request.sized((side, side), self.model.factor)
+        asked = [(k, sized.alone(k)) for k in range(len(texts))]
+        latents: list[Tensor] = []
+        self.calls, count = 0, 0
+        with torch.inference_mode():
+            for batch in batches(asked, SIDE_BY_SIDE, deterministic=False):
+                begun = start(self.model, batch, self.model.condition)
+                *_, last = walked_steps(self.model, begun, sampling)
+                latents.append(last.x * begun.path.final_alpha)
+                count += 1
+            found = torch.cat(latents)
+            return Walked(found, images(self.model, found), self.calls // count)
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,6 @@ def measured(model: LatentDiffusion, count: int, steps: list[int]) -> Iterator[R
     truth = counted.walked(texts[:COMPARED], TRUTH, MANY).latents
     for name in NAMES:
         for number in steps:
-            if name == "lcm" and number > 50:
-                continue
             made = counted.walked(texts, name, number)
             pairs = zip(made.images, asked, strict=True)
             right = sum(not judge(image, each, reader).mistakes for image, each in pairs)
@@ -143,9 +141,9 @@ def plot(rows: list[Row], path: Path) -> None:
 def sheet(model: LatentDiffusion, steps: list[int], path: Path) -> None:
     """One prompt and one seed: samplers down, steps across."""
     counted = Counted(model)
-    images = [counted.walked([SHOWN], name, number).images[0] for name in NAMES for number in steps]
+    shown = [counted.walked([SHOWN], name, n).images[0] for name in NAMES for n in steps]
     names = [TOLD_SAMPLERS[name] for name in NAMES]
-    labelled(images, [f"{number} steps" for number in steps], names, SHOWN).save(path)
+    labelled(shown, [f"{number} steps" for number in steps], names, SHOWN).save(path)
 
 
 def page(rows: list[Row], model: str, count: int, minutes: float) -> str:
@@ -235,7 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="scenes", help="name or folder")
     parser.add_argument("--count", type=int, default=40, help="prompts")
-    parser.add_argument("--steps", type=int, nargs="+", default=[*STEPS])
+    parser.add_argument("--steps", type=int, nargs="+", default=[*STEPS], choices=range(1, 51))
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page")
     arguments = parser.parse_args()
     pictures = arguments.docs / "pictures"

@@ -28,6 +28,7 @@ class LatentDiffusion:
     name: what the model is called in messages and in the pictures' metadata.
     files: those that hold the weights of UNet and text encoder; vae_files: of the autoencoder. None
         for networks that were never in a file.
+    averaged: whether the UNet is the running average that a training's file holds beside it.
     """
 
     unet: UNet
@@ -37,6 +38,7 @@ class LatentDiffusion:
     name: str = ""
     files: tuple[Path, ...] = ()
     vae_files: tuple[Path, ...] = ()
+    averaged: bool = False
 
     @property
     def factor(self) -> int:

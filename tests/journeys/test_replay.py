@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -29,9 +30,12 @@ def test_a_picture_is_made_again_to_the_bit(quick, tmp_path, capsys):
     """Of a batch, one by one, also where this process computes with other threads."""
     words = ["a red cube", "wood", "--steps", "3", "--seed", "9", "--sampler", "euler_ancestral"]
     assert quick("generate", *words, "--images", "2", "--deterministic") == 0
+    threads = torch.get_num_threads()
     for path in made(tmp_path):
+        torch.set_num_threads(3 - min(2, threads))
         assert quick("replay", str(path)) == 0
         assert "the same picture, bit for bit" in capsys.readouterr().err
+        assert torch.get_num_threads() == threads, "as the picture says that it was made"
     first, *_, last = made(tmp_path)
     assert len(made(tmp_path)) == 8
     seeds = [calotype.read_request(path).sampling.seed for path in (first, last)]
@@ -105,7 +109,12 @@ def test_a_sweep_and_its_sheet(quick, tmp_path, capsys):
         (["a", "--over", "seed=1..99999"], "at most 10,000"),
         (["a", "--over", "steps=2", "--over", "steps=3"], "names an option twice"),
         (["a", "--over", "stepz=2"], 'did you mean "steps"'),
-        (["--over", "steps=2"], "no prompt"),
+        (["--over", "steps=2"], "prompts: none"),
+        (["a", "--over", "prompt=b,c"], "prompts: said twice"),
+        (["a", "--over", "steps=2,900", "--over", "sampler=ddim,lcm"], "a consistency model has"),
+        (["a", "--over", "width=32,33"], "must be a multiple of"),
+        (["a", "--over", "sampler=euler,lms", "--eta", "0.5"], "no share of noise"),
+        (["a", "--over", "prompt=b\r\nc", "--over", "stps=1"], "prompts: said twice"),
     ],
 )
 def test_mistakes_in_a_sweep(quick, tmp_path, capsys, arguments, told):

@@ -36,6 +36,17 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch):
     assert hashes.hash_of([file]) != first
     assert len(read) == 2
     (kept,) = (tmp_path / "cache").rglob("*.json")
-    for broken in ("", "[]", '{"a": 1}', f'{{"{file.resolve()}": [100, 1]}}'):
+    for broken in ("", "[]", '"x"', '{"a": 1}', f'{{"{file.resolve()}": [100, 1]}}'):
         kept.write_text(broken)
         assert hashes.hash_of([file]) == hashlib.sha256(b"x" * 100).hexdigest()[:10]
+
+
+def test_what_cannot_be_kept_or_read_stops_nothing(tmp_path: Path, monkeypatch):
+    """A memory that can't be written is read again; a file that has gone has no hash."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(hashes, "QUICK", 10)
+    (tmp_path / "cache" / "calotype" / "hashes.json").mkdir(parents=True)
+    file = tmp_path / "large"
+    file.write_bytes(bytes(100))
+    assert hashes.hash_of([file]) == hashes.sha256(file)[:10]
+    assert hashes.hash_of([tmp_path / "gone"]) == ""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
 
 from calotype import Sampling, TextToImage, read_request
@@ -154,6 +155,10 @@ def test_parameters_as_the_web_ui_writes_them():
     )
 
 
+def asked_by(text: str) -> tuple[TextToImage, list[str]]:
+    return infotext.asked(infotext.taken_apart(text))
+
+
 def said(request: TextToImage) -> TextToImage:
     """What of a request the text can say: sizes together, variations where there are any."""
     sampling = request.sampling
@@ -168,19 +173,20 @@ def said(request: TextToImage) -> TextToImage:
 def test_what_is_written_is_read(asked: TextToImage, model: str):
     """request -> infotext -> request is the identity, to the last bit of every number.
 
-    But for a prompt with a line that begins as the negative one does, or a text that ends in a
-    blank: there the text says something else than the whole request beside it.
+    But for a prompt with a line that begins as the negative one does: there the text says something
+    else than the whole request beside it.
     """
     alone = said(asked.alone(0))
-    assume(not any(line.startswith("Negative prompt:") for line in alone.prompt.split("\n")))
-    assert infotext.asked(infotext.told(alone, Made(model=model))) == (alone, [])
+    lines = alone.prompt.split("\n")
+    assume(not any(line.lstrip().startswith("Negative prompt:") for line in lines))
+    assert asked_by(infotext.told(alone, Made(model=model))) == (alone, [])
 
 
 @given(TEXT | st.text())
 @settings(max_examples=500)
 def test_any_text_is_read(text: str):
     """Nothing in a text stops the reader, and what holds no pairs is a prompt."""
-    request, _ = infotext.asked(text)
+    request, _ = asked_by(text)
     assert isinstance(request, TextToImage)
     if ":" not in text:
         assert infotext.taken_apart(text).prompt == text.rstrip("\n ")
@@ -201,16 +207,16 @@ PAIRS = st.lists(
 def test_any_pairs_are_read(prompt: str, pairs: list[tuple[str, str]]):
     """What a pair can't mean is left out and named."""
     line = ", ".join(f"{key}: {value}" for key, value in pairs)
-    request, left_out = infotext.asked(f"{prompt}\n{line}")
+    request, left_out = asked_by(f"{prompt}\n{line}")
     assert isinstance(request, TextToImage)
     assert all(isinstance(text, str) for text in left_out)
 
 
 def test_a_long_line_takes_no_time():
     """Unclosed quotes without end, which a careless pattern reads over and over."""
-    for unit in ('a:"', "a" * 50, 'a:"\\', ", "):
-        infotext.asked("x\n" + unit * (29_000 // len(unit)))
-    infotext.asked('a:"' * 1_000_000)
+    for unit in ('a:"', "a" * 50, 'a:"\\', ", ", " ", "a ", "\t"):
+        asked_by("x\n" + unit * (29_000 // len(unit)) + "!")
+    asked_by('a:"' * 1_000_000)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["png", "jpeg", "webp"]), st.integers(0, 3000))
@@ -226,7 +232,7 @@ def test_any_bytes_are_read(damage: bytes, format: Format, place: int):
 
 def test_a_text_of_the_web_ui():
     """An old picture: a schedule in the sampler's name, a GPU's noise, what has no place here."""
-    request, left_out = infotext.asked(
+    request, left_out = asked_by(
         "a (red:1.2) cube,\nsharp\nNegative prompt: blur,\n wood\n"
         "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 512x768, "
         "Model hash: 81761151, Model: sd-v1-5, Clip skip: 2, ENSD: 31337, "
@@ -248,6 +254,39 @@ def test_a_text_of_the_web_ui():
         ),
     )
     assert left_out == ["ENSD: 31337", "Hires upscale: 2", "Lora hashes: a: 12, b: 34"]
+
+
+def test_a_bare_name_before_schedules_were_told():
+    """It walked evenly; "DPM++ 2M Karras" was another name."""
+    for name, schedule in (("DPM++ 2M", "linspace"), ("DPM++ SDE Karras", "karras")):
+        request, _ = asked_by(f"a\nSteps: 20, Sampler: {name}, Seed: 1, Version: v1.6.0")
+        assert request.sampling.schedule == schedule
+
+
+def test_a_mistake_in_a_list_costs_the_list_alone():
+    request, left_out = asked_by("a cube\nSteps: 20, Sampler: DDIM, CFG schedule: 2000 5")
+    assert (request.prompt, request.sampling.steps) == ("a cube", 20)
+    assert left_out == ["guidance_schedule: (2000.0, 5.0)"]
+    _, left_out = asked_by("a\nSteps: 2, Sampler: DDIM, Seed: 1, Tiling: True, VAE: foo.pt")
+    assert left_out == ["Tiling: True", "VAE: foo.pt"]
+
+
+def test_a_text_ends_as_it_likes():
+    text = "a cube\n Negative prompt: blur\nSteps: 20, Sampler: DDIM, Seed: 3"
+    for end in ("", "\n", "\r\n\r\n", "\n\t "):
+        request, _ = asked_by(text + end)
+        assert (request.negative_prompt, request.sampling.seed) == ("blur", 3)
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal():
+    info = PngInfo()
+    told = r'Seed: 1, Foo: "\ud800", Model: "\u001b]0;x\u0007"'
+    info.add_text("parameters", f"a\x1b[31m\nSteps: 2, Sampler: DDIM, {told}")
+    buffer = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(buffer, format="PNG", pnginfo=info)
+    for name, text in rows(buffer):
+        assert name.isprintable()
+        assert text.replace("\n", "").isprintable()
 
 
 def test_a_comment_of_either_order():

@@ -313,3 +313,36 @@ def test_names_that_are_not_in_the_tables() -> None:
         path(CONFIG, "euler", "karas", 10)
     with pytest.raises(UserError, match="no share of noise"):
         SAMPLERS["lms"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)
+
+
+CURVES = [name for name, each in SAMPLERS.items() if not each.eta and name != "lcm"]
+
+
+@pytest.mark.parametrize("name", CURVES)
+@pytest.mark.parametrize("steps", [10, 50])
+def test_from_noise_alone(name: str, steps: int) -> None:
+    """Zero terminal SNR: from a first level of thousands each comes to where the curve goes.
+
+    Data N(m, s^2) has the curve m + (x - m) sqrt((s^2 + sigma^2) / (s^2 + sigma_max^2)). Within a
+    fifth of s after 50 steps, and within the spread of the data after 10: a slope that is taken
+    across such a step would miss by thousands.
+    """
+    config = SchedulerConfig(
+        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
+    )
+    spread, middle = 0.5, 1.0
+    way = path(config, name, "karras" if name == "restart" else None, steps)
+    noise = Noise([3, 4], (2, 2, 2))
+    first = noise.start() * way.start
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return middle + (x - middle) * spread**2 / (spread**2 + sigma**2)
+
+    *_, last = sampler(name).walk(denoise, first.double(), way.sigmas, noise)
+    high, low = float(way.sigmas[0]), float(way.sigmas[-1])
+    shrunk = math.sqrt((spread**2 + low**2) / (spread**2 + high**2))
+    expected = middle + (first.double() - middle) * shrunk
+    error = (last.x - expected).abs().max()
+    if name != "restart":  # it draws noise on its way
+        assert error < spread * (0.2 if steps == 50 else 1)
+    assert last.x.abs().max() < 5

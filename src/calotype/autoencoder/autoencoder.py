@@ -1,20 +1,22 @@
-"""The KL autoencoder: encoder, bottleneck and decoder together."""
+"""The autoencoder: encoder, bottleneck and decoder together."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from calotype.autoencoder.bottleneck import Posterior
-from calotype.autoencoder.config import AutoencoderConfig
+from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.decoder import Decoder
 from calotype.autoencoder.encoder import Encoder
+from calotype.autoencoder.quantizer import Quantizer
 
 
 class Autoencoder(nn.Module):
     """Pictures to latents and back, ``factor`` times smaller (Rombach et al. 2022, section 3.1).
 
     Pictures are (B, 3, H, W) in [-1, 1]; latents (B, latent_channels, H / factor, W / factor) are
-    raw, that is, before ``config.scaling_factor``.
+    raw, that is, before ``config.scaling_factor``. The bottleneck is a normal distribution, lightly
+    held to N(0, 1).
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -52,3 +54,38 @@ class Autoencoder(nn.Module):
         """Reconstructions from sampled latents, and the posterior that they were sampled from."""
         posterior = self.encode(pictures)
         return self.decode(posterior.sample(noise)), posterior
+
+
+class VQAutoencoder(nn.Module):
+    """The same around a codebook: latents are quantised on their way into the decoder.
+
+    What ``encode`` gives, and a diffusion model learns, is not quantised yet (Rombach et al. 2022,
+    section 3.1: the quantisation is absorbed by the decoder): (B, codebook_channels, h, w).
+    """
+
+    def __init__(self, config: VQConfig) -> None:
+        super().__init__()
+        self.config = config
+        inside, outside = config.latent_channels, config.codebook_channels
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.quant_conv = nn.Conv2d(inside, outside, 1)
+        self.quantize = Quantizer(config.num_vq_embeddings, outside)
+        self.post_quant_conv = nn.Conv2d(outside, inside, 1)
+
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent is wide."""
+        return self.config.factor
+
+    def encode(self, pictures: Tensor) -> Posterior:
+        """The raw latents of each picture, as a distribution without spread."""
+        return Posterior.at(self.quant_conv(self.encoder(pictures)))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The pictures of raw latents, quantised first; not clamped to [-1, 1]."""
+        return self.decode_quantized(self.quantize(latents).latents)
+
+    def decode_quantized(self, latents: Tensor) -> Tensor:
+        """The pictures of latents that are vectors of the codebook already."""
+        return self.decoder(self.post_quant_conv(latents))

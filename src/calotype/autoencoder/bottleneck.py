@@ -21,6 +21,11 @@ class Posterior:
         mean, logvar = moments.chunk(2, dim=1)
         return Posterior(mean, logvar.clamp(-30.0, 20.0))
 
+    @staticmethod
+    def at(latents: Tensor) -> Posterior:
+        """These latents and no others: samples are equal to them to the bit."""
+        return Posterior(latents, torch.full_like(latents, -torch.inf))
+
     @property
     def std(self) -> Tensor:
         """The standard deviation, (B, C, h, w)."""

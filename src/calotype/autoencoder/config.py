@@ -1,4 +1,4 @@
-"""The settings of a KL autoencoder, under their published names."""
+"""The settings of an autoencoder, under their published names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 from calotype.errors import UserError
 from calotype.layers import read_fields
 
-DOWN_BLOCK = "DownEncoderBlock2D"
-UP_BLOCK = "UpDecoderBlock2D"
+BLOCKS = {
+    "down_block_types": ("DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
+    "up_block_types": ("UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
+}
+"""What the blocks of a level are called, without attention after each of them and with it."""
 
 MOST_LAYERS = 64
 
@@ -21,11 +24,18 @@ _INACTIVE: dict[str, tuple[Any, ...]] = {
     "latents_std": (None,),
 }
 
+_INACTIVE_OF_VQ: dict[str, tuple[Any, ...]] = {
+    "norm_type": ("group",),
+    "lookup_from_codebook": (False,),
+}
+
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
     """What an autoencoder is built from: the fields of a published AutoencoderKL config.json.
 
+    down_block_types, up_block_types: names out of ``BLOCKS``, one a level; empty for the first of
+        them everywhere.
     block_out_channels: width of each level; every level but the last halves the picture.
     layers_per_block: residual blocks a level in the encoder; the decoder has one more.
     sample_size: the size of the training pictures (a note; any size works).
@@ -35,6 +45,8 @@ class AutoencoderConfig:
 
     in_channels: int = 3
     out_channels: int = 3
+    down_block_types: tuple[str, ...] = ()
+    up_block_types: tuple[str, ...] = ()
     block_out_channels: tuple[int, ...] = (64,)
     layers_per_block: int = 1
     latent_channels: int = 4
@@ -59,6 +71,30 @@ class AutoencoderConfig:
                     f"norm_num_groups = {self.norm_num_groups}"
                 )
 
+        for name, allowed in BLOCKS.items():
+            types = getattr(self, name) or allowed[:1] * len(self.block_out_channels)
+            if len(types) != len(self.block_out_channels) or not set(types) <= {*allowed}:
+                raise UserError(
+                    f"AutoencoderConfig: {name} = {list(types)} is not supported, only one of "
+                    f"{' or '.join(allowed)} for each of block_out_channels"
+                )
+            object.__setattr__(self, name, types)
+
+    @property
+    def attention_down(self) -> tuple[bool, ...]:
+        """Whether each level of the encoder attends after its residual blocks, from the top."""
+        return tuple(name == BLOCKS["down_block_types"][1] for name in self.down_block_types)
+
+    @property
+    def attention_up(self) -> tuple[bool, ...]:
+        """The same of the decoder, from the bottom."""
+        return tuple(name == BLOCKS["up_block_types"][1] for name in self.up_block_types)
+
+    @property
+    def encoded_channels(self) -> int:
+        """Channels that the encoder makes: a mean and a log-variance for each of the latent's."""
+        return 2 * self.latent_channels
+
     @property
     def factor(self) -> int:
         """How many pixels a latent is wide: 8 in Stable Diffusion."""
@@ -67,31 +103,48 @@ class AutoencoderConfig:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> AutoencoderConfig:
         """The record in a published config.json; UserError for what is not supported."""
-        values = dict(values)
-        found = read_fields(AutoencoderConfig, _without_block_types(values), _INACTIVE)
-        config = AutoencoderConfig(**found)
-        for name, kind in (("down_block_types", DOWN_BLOCK), ("up_block_types", UP_BLOCK)):
-            types = list(values.get(name, [kind]))
-            if types != [kind] * len(config.block_out_channels):
-                raise UserError(
-                    f"AutoencoderConfig: {name} = {types} is not supported, "
-                    f"only one {kind} for each of block_out_channels"
-                )
-        return config
+        return AutoencoderConfig(**read_fields(AutoencoderConfig, values, _INACTIVE))
 
     def to_json(self) -> dict[str, Any]:
         """The config.json of this autoencoder, as diffusers reads it."""
-        levels = len(self.block_out_channels)
-        return {
-            "_class_name": "AutoencoderKL",
-            **asdict(self),
-            "block_out_channels": list(self.block_out_channels),
-            "act_fn": "silu",
-            "down_block_types": [DOWN_BLOCK] * levels,
-            "up_block_types": [UP_BLOCK] * levels,
-        }
+        return {"_class_name": "AutoencoderKL", **_in_lists(asdict(self)), "act_fn": "silu"}
 
 
-def _without_block_types(values: Mapping[str, Any]) -> dict[str, Any]:
-    blocks = ("down_block_types", "up_block_types")
-    return {name: value for name, value in values.items() if name not in blocks}
+@dataclass(frozen=True)
+class VQConfig(AutoencoderConfig):
+    """What an autoencoder with a codebook is built from: those of a published VQModel config.json.
+
+    num_vq_embeddings, vq_embed_dim: how many vectors, of how many channels (None: latent_channels).
+        The latent that a diffusion model sees has vq_embed_dim channels.
+    """
+
+    latent_channels: int = 3
+    num_vq_embeddings: int = 256
+    vq_embed_dim: int | None = None
+    force_upcast: bool = False
+
+    @property
+    def encoded_channels(self) -> int:
+        """Channels that the encoder makes."""
+        return self.latent_channels
+
+    @property
+    def codebook_channels(self) -> int:
+        """Channels of the codebook's vectors."""
+        return self.latent_channels if self.vq_embed_dim is None else self.vq_embed_dim
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> VQConfig:
+        """The record in a published config.json; UserError for what is not supported."""
+        return VQConfig(**read_fields(VQConfig, values, _INACTIVE | _INACTIVE_OF_VQ))
+
+    def to_json(self) -> dict[str, Any]:
+        """The config.json of this autoencoder, as diffusers reads it."""
+        values = _in_lists(asdict(self))
+        for name in ("shift_factor", "use_quant_conv", "use_post_quant_conv"):
+            del values[name]
+        return {"_class_name": "VQModel", **values, "act_fn": "silu", "norm_type": "group"}
+
+
+def _in_lists(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

@@ -7,15 +7,24 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
+from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, PixelAttention
 from calotype.layers import GroupNormSiLU, ResnetBlock, Upsample
 
 
 class UpBlock(nn.Module):
-    """One level up: ``layers`` residual blocks, then twice the size unless it is the last."""
+    """One level up: ``layers`` residual blocks, each with an attention after it where there is
+    one, then twice the size unless it is the last.
+    """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, layers: int, groups: int, upsample: bool
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        layers: int,
+        groups: int,
+        attention: bool,
+        upsample: bool,
     ) -> None:
         super().__init__()
         widths = [in_channels] + [out_channels] * layers
@@ -23,10 +32,16 @@ class UpBlock(nn.Module):
             ResnetBlock(before, after, groups=groups, eps=NORM_EPS)
             for before, after in pairwise(widths)
         )
+        count = layers if attention else 0
+        self.attentions = nn.ModuleList(PixelAttention(out_channels, groups) for _ in range(count))
         self.upsamplers = nn.ModuleList([Upsample(out_channels)] if upsample else [])
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in (*self.resnets, *self.upsamplers):
+        for number, layer in enumerate(self.resnets):
+            x = layer(x)
+            if self.attentions:
+                x = self.attentions[number](x)
+        for layer in self.upsamplers:
             x = layer(x)
         return x
 
@@ -45,6 +60,7 @@ class Decoder(nn.Module):
                 width,
                 layers=config.layers_per_block + 1,
                 groups=groups,
+                attention=config.attention_up[level],
                 upsample=level < len(widths) - 1,
             )
             for level, width in enumerate(widths)

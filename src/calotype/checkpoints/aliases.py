@@ -27,7 +27,7 @@ TEXT_ENCODER = (
 
 # diffusers before 0.15 had an attention block of its own in the middle of autoencoders.
 AUTOENCODER = tuple(
-    Alias(rf"(.*\.mid_block\.attentions\.\d+)\.{old}\.(weight|bias)", rf"\1.{new}.\2")
+    Alias(rf"(.*_blocks?(?:\.\d+)?\.attentions\.\d+)\.{old}\.(weight|bias)", rf"\1.{new}.\2")
     for old, new in (
         ("query", "to_q"),
         ("key", "to_k"),

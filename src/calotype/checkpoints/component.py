@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from calotype.autoencoder import Autoencoder, AutoencoderConfig
+from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, VQConfig
 from calotype.checkpoints.aliases import AUTOENCODER, TEXT_ENCODER, Alias, present_name
 from calotype.checkpoints.files import (
     read_json,
@@ -64,6 +64,9 @@ CLIP_TEXT = Kind(
     CLIPTextEncoder,
     ("transformers", "CLIPTextModel"),
     TEXT_ENCODER,
+)
+VQ_MODEL = replace(
+    AUTOENCODER_KL, config=VQConfig, network=VQAutoencoder, published=("diffusers", "VQModel")
 )
 KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
 

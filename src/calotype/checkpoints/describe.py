@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from calotype.checkpoints.component import AUTOENCODER_KL, Component, read_component
+from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, Component, read_component
 from calotype.checkpoints.first_stage import autoencoder_in
 from calotype.checkpoints.hashes import sha256
 from calotype.checkpoints.layouts import compvis
@@ -28,6 +28,12 @@ def describe(model: str | Path) -> Iterator[Row]:
     if path.is_dir():
         if (path / "model_index.json").exists():
             yield from _model(path, read_parts(model))
+        elif (path / CLIP_TEXT.folder).is_dir():
+            yield "family", "a text encoder with its tokenizer"
+            yield (
+                CLIP_TEXT.folder,
+                _told(read_component(CLIP_TEXT, path / CLIP_TEXT.folder).tensors),
+            )
         else:
             yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
         return

@@ -8,8 +8,10 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from calotype.checkpoints.files import write_atomically
+from calotype.errors import UserError
 
 BLOCK = 2**20
 QUICK = 2**26  # bytes that are read again each time: a tenth of a second
@@ -28,9 +30,12 @@ def hash_of(files: Sequence[Path]) -> str:
     """What a model in these files is known by: ten digits of the SHA-256 of its file.
 
     As AUTOMATIC1111's web UI has it; of several files, of their SHA-256 in hex, one after the
-    other. "" of none.
+    other. "" of none, and of files that are no longer there.
     """
-    digests = [_remembered(path) for path in files]
+    try:
+        digests = [_remembered(path) for path in files]
+    except OSError:
+        return ""
     if len(digests) > 1:
         digests = [hashlib.sha256("".join(digests).encode()).hexdigest()]
     return digests[0][:10] if digests else ""
@@ -41,23 +46,26 @@ def _remembered(path: Path) -> str:
     seen = path.stat()
     if seen.st_size < QUICK:
         return sha256(path)
-    kept, key = _memory(), str(path.resolve())
-    mark = [seen.st_size, seen.st_mtime_ns]
-    known = {}
-    with suppress(OSError, ValueError):
-        known = json.loads(kept.read_text())
-    known = known if isinstance(known, dict) else {}
+    known, key, mark = _memory(), str(path.resolve()), [seen.st_size, seen.st_mtime_ns]
     match known.get(key):
         case [size, time, str(found)] if [size, time] == mark:
             return found
     found = sha256(path)
-    with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(kept) as temporary:
+    # What can't be kept is read again the next time.
+    with suppress(OSError, RuntimeError, UserError):
+        _place().parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(_place()) as temporary:
             temporary.write_text(json.dumps({**known, key: [*mark, found]}))
     return found
 
 
-def _memory() -> Path:
+def _memory() -> dict[str, Any]:
+    with suppress(OSError, RuntimeError, ValueError):
+        known = json.loads(_place().read_text())
+        return known if isinstance(known, dict) else {}
+    return {}
+
+
+def _place() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "calotype" / "hashes.json"

@@ -46,7 +46,9 @@ def load(
     the file is wrong or says nothing. Raises UserError for a model that is unknown, incomplete,
     broken or of a kind that is not supported.
     """
-    return assemble(read_parts(model, vae, ema), device, dtype, prediction)
+    loaded = assemble(read_parts(model, vae, ema), device, dtype, prediction)
+    loaded.averaged = ema
+    return loaded
 
 
 def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = False) -> Parts:
@@ -91,7 +93,7 @@ def assemble(
 
 def _files(*components: Component) -> tuple[Path, ...]:
     files = (file for component in components for file in weight_files(component.path))
-    return tuple(dict.fromkeys(files))
+    return tuple(dict.fromkeys(file.resolve() for file in files))
 
 
 def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:

@@ -30,7 +30,7 @@ def check_writable(folder: Path) -> None:
 
 
 def save(picture: Picture, folder: Path, format: Format = "png") -> Path:
-    """Write a picture as NNNNN-SEED.png, numbered on from the pictures that are there."""
+    """Write a picture as NNNNN-SEED.png (or its format), numbered on from those that are there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = _reserve(folder, picture.seed, format)

@@ -48,7 +48,7 @@ def generate(
     prediction: str
         What the UNet predicts, where the file is wrong or says nothing.
     out: Path
-        Folder for the pictures, NNNNN-SEED.png; nothing in it is overwritten.
+        Folder for the pictures, NNNNN-SEED and their format; nothing in it is overwritten.
     grid: bool
         Also write all pictures on one contact sheet.
     format: str

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-
 
 def inspect(path: Path, /) -> None:
     """Tell what a model's file or folder holds, or what a picture says of its making.
@@ -19,9 +17,9 @@ def inspect(path: Path, /) -> None:
         A picture .png, .jpg or .webp; a packaged model's name, a folder, a file .safetensors,
         .ckpt, .pt, .pth or .bin, or a hub id.
     """
-    if path.suffix.lower() in PICTURES:
-        from calotype.generate.metadata import rows
+    from calotype.generate.metadata import SUFFIXES, rows
 
+    if path.suffix.lower() in SUFFIXES:
         described = rows(path)
     else:
         from calotype.checkpoints.describe import describe

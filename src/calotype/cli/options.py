@@ -82,7 +82,7 @@ def _parameter(path: tuple[str, ...], field: FieldInfo) -> inspect.Parameter:
     (kind,) = alternatives(field)
     if get_origin(kind) is Literal:
         kind = str  # the record knows other names for some, and says which there are
-    default = f"; default {field.default}" if field.default not in (None, "") else ""
+    default = f"; default {field.default}" if field.default not in (None, "", ()) else ""
     told = f"{field.description} ({allowed(field)}{default})"
     annotation = Annotated[kind | None, Parameter(name=option(path), help=told)]
     return inspect.Parameter(

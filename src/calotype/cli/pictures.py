@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Sweep, TextToImage
 from calotype.generate.run import Request, events
 from calotype.model import LatentDiffusion
+
+SHEET_PIXELS = 2**28  # of a sheet at most; the pictures on a larger one are made smaller
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,25 @@ def _run(
     """
     made: dict[int, Image] = {}
     paths: list[Path] = []
+    side = math.isqrt(SHEET_PIXELS // len(request))
     try:
-        for picture in watched(events(model, request, how.batch_size, how.deterministic)):
-            paths.append(save(picture, how.out, how.format))
-            if keep:
-                made[picture.index] = picture.image
+        with within_memory():
+            for picture in watched(events(model, request, how.batch_size, how.deterministic)):
+                paths.append(save(picture, how.out, how.format))
+                if keep:
+                    picture.image.thumbnail((side, side))
+                    made[picture.index] = picture.image
+    finally:
+        for path in paths:
+            print(path)
+    return made, paths
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """What to do about it, where there is not enough."""
+    try:
+        yield
     except RuntimeError as error:
         # On a CPU it is a RuntimeError like any other.
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate" not in str(error):
@@ -93,10 +110,6 @@ def _run(
         raise UserError(
             "out of memory: take a smaller --batch-size, --width or --height, or --dtype fp16"
         ) from None
-    finally:
-        for path in paths:
-            print(path)
-    return made, paths
 
 
 def _unknown_words(model: LatentDiffusion, request: Request, prompts: tuple[str, ...]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from calotype.errors import UserError
+from calotype.generate.request import LONGEST_PROMPT
 
 
 def listed(path: Path) -> tuple[str, ...]:
@@ -21,4 +22,8 @@ def listed(path: Path) -> tuple[str, ...]:
     prompts = tuple(line for line in lines if line and not line.startswith("#"))
     if not prompts:
         raise UserError(f"--prompts-from = {path}: holds no prompt")
+    for number, prompt in enumerate(prompts, start=1):
+        if len(prompt) > LONGEST_PROMPT:
+            told = f"has {len(prompt):,} characters, at most {LONGEST_PROMPT:,} are allowed"
+            raise UserError(f"--prompts-from = {path}: prompt {number} {told}")
     return prompts

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from calotype.cli.options import DtypeName
 from calotype.errors import UserError
+
+MOST_THREADS = 256  # a picture may say any number
 
 
 def replay(
@@ -15,6 +18,8 @@ def replay(
     *,
     model: str | None = None,
     vae: str | None = None,
+    ema: bool = False,
+    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
     out: Path = Path("pictures"),
     device: str = "auto",
     dtype: DtypeName | None = None,
@@ -33,6 +38,10 @@ def replay(
         a picture has no say in which files are opened.
     vae: str
         Another autoencoder, from a folder or a file.
+    ema: bool
+        The running average of the UNet's weights, of a training checkpoint.
+    prediction: str
+        What the UNet predicts, where the file is wrong or says nothing.
     out: Path
         Folder for the new picture; nothing in it is overwritten.
     device: str
@@ -46,27 +55,29 @@ def replay(
     from calotype.checkpoints.load import MODELS
     from calotype.cli.device import device_named, dtype_named
     from calotype.cli.folder import check_writable, save
+    from calotype.cli.pictures import within_memory
     from calotype.cli.progress import watched
-    from calotype.generate.metadata import read
+    from calotype.generate.metadata import read, read_request
     from calotype.generate.pictures import apart
     from calotype.generate.run import events
 
-    found = read(picture)
-    if found.request is None:
-        raise UserError(f"{picture}: holds no request and no text that stands for one")
+    found, request = read(picture), read_request(picture)
     named = found.model
     if model is None and named not in MODELS:
         told = f'"{named}"' if named else "one that it does not name"
         raise UserError(f"{picture}: was made with {told}; say with --model which file that is")
     check_writable(out)
-    loaded = load(model or named, device_named(device), dtype_named(dtype), vae=vae)
+    chosen = named if model is None else model
+    where = device_named(device), dtype_named(dtype)
+    loaded = load(chosen, *where, vae=vae, ema=ema, prediction=prediction)
     for text in found.left_out:
         _say(f"left out: {text}")
     one_by_one = found.made is not None and found.made.deterministic
     if one_by_one and found.made:
         # A sum's last bits are those of the way it was split.
-        torch.set_num_threads(found.made.threads)
-    (again,) = watched(events(loaded, found.request.alone(0), deterministic=one_by_one))
+        torch.set_num_threads(min(found.made.threads or 1, MOST_THREADS))
+    with within_memory():
+        (again,) = watched(events(loaded, request.alone(0), deterministic=one_by_one))
     print(save(again, out))
     if found.made:
         for text in found.made.differences(again.made):
@@ -82,4 +93,6 @@ def replay(
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    from calotype.generate.metadata import printable
+
+    print(printable(text), file=sys.stderr)

@@ -6,11 +6,11 @@ import csv
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from calotype.cli.options import DtypeName, FormatName, from_options, with_options
 from calotype.errors import UserError
-from calotype.generate.request import MOST_CELLS, Sweep, TextToImage
+from calotype.generate.request import MOST_CELLS, OPTIONAL, Sweep, TextToImage
 
 ABSENT = "none"  # how a value is said that is not there
 
@@ -22,6 +22,8 @@ def sweep(
     given: dict[str, Any],
     model: str = "scenes",
     vae: str | None = None,
+    ema: bool = False,
+    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
     out: Path = Path("pictures"),
     format: FormatName = "png",
     batch_size: int | None = None,
@@ -45,6 +47,10 @@ def sweep(
         a hub id, owner/name[@revision].
     vae: str
         Another autoencoder, from a folder or a file.
+    ema: bool
+        The running average of the UNet's weights, of a training checkpoint.
+    prediction: str
+        What the UNet predicts, where the file is wrong or says nothing.
     out: Path
         Folder for the pictures; nothing in it is overwritten.
     format: str
@@ -61,10 +67,11 @@ def sweep(
     varied = dict(map(_axis, over))
     if len(varied) < len(over):
         raise UserError(f"--over {' --over '.join(over)}: names an option twice")
+    if bool(prompts) == ("prompt" in varied):
+        told = "said twice, before --over and in it" if prompts else "none: say it in quotes"
+        raise UserError(f"prompts: {told}")
     if len(prompts) > 1:
         varied["prompt"] = prompts
-    elif not prompts and "prompt" not in varied:
-        raise UserError("no prompt: say in quotes what the pictures show")
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
     base = from_options(TextToImage, {**given, "prompt": prompts[0] if prompts else ""})
     request = from_options(Sweep, {"base": base.model_dump(), "over": varied})
@@ -74,7 +81,8 @@ def sweep(
     from calotype.cli.pictures import How, make_sweep
 
     check_writable(out)
-    loaded = load(model, device_named(device), dtype_named(dtype), vae=vae)
+    where = device_named(device), dtype_named(dtype)
+    loaded = load(model, *where, vae=vae, ema=ema, prediction=prediction)
     make_sweep(request, loaded, How(out, format, batch_size, deterministic))
 
 
@@ -83,15 +91,17 @@ def _axis(told: str) -> tuple[str, tuple[Any, ...]]:
     name, equals, values = told.partition("=")
     if not equals:
         raise UserError(f'--over = "{told}": must be OPTION=VALUE,VALUE,...')
-    (row,) = csv.reader([values.replace("\n", " ")], skipinitialspace=True)
+    name = name.strip().removeprefix("--").replace("-", "_")
+    try:
+        (row,) = csv.reader([" ".join(values.splitlines())], skipinitialspace=True)
+    except csv.Error as error:
+        raise UserError(f"--over {name}: {error}") from None
     found = [value for each in row or [""] for value in _counted(each)]
-    return name.strip().removeprefix("--").replace("-", "_"), tuple(found)
+    return name, tuple(None if value == ABSENT and name in OPTIONAL else value for value in found)
 
 
 def _counted(value: str) -> list[Any]:
     """The numbers of "1..4"; any other value alone."""
-    if value == ABSENT:
-        return [None]
     if not (ends := re.fullmatch(r"(\d{1,16})\.\.(\d{1,16})", value)):
         return [value]
     first, last = map(int, ends.groups())

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from calotype.generate.made import Made
-from calotype.generate.names import TOLD_SAMPLERS, named, schedule_named, told_schedule
+from calotype.generate.names import TOLD_SAMPLERS, WEB_UI, named, schedule_named, told_schedule
 from calotype.generate.request import LONGEST_PROMPT, TextToImage
 
 NEGATIVE = "Negative prompt:"
 FEWEST = 3  # pairs that make the last line one of pairs
 LONGEST_LINE = 30_000  # a longer one is a prompt
-_PAIR = re.compile(r'\s*(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+_PAIR = re.compile(r'(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 
 EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
 """What stands in the text for each weighting; nothing for the usual one."""
@@ -28,7 +28,7 @@ EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
 RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
 """What stands in the text for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
 
-_OF_THEIRS = ("Model", "Model hash", "VAE", "VAE hash", "Version", "User", "Tiling")
+_OF_THEIRS = ("Model", "Model hash", "VAE hash", "Version", "User", "Walk")
 _MEANS_NOTHING = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}
 
 
@@ -94,14 +94,15 @@ def _quoted(value: str) -> str:
 
 def taken_apart(text: str) -> Infotext:
     """The parts of any text: where the last line holds no pairs, all is prompt. Never fails."""
-    text = text.rstrip("\n ")
+    text = text.rstrip()
     first, _, last = text.rpartition("\n")
     found = _PAIR.findall(last) if len(last) <= LONGEST_LINE else []
     if len(found) < FEWEST:
         first, found = text, []
-    lines = first.split("\n") if first or not found else [""]
-    cut = next((k for k, line in enumerate(lines) if line.startswith(NEGATIVE)), len(lines))
-    negative = "\n".join(lines[cut:]).removeprefix(NEGATIVE).removeprefix(" ")
+    lines = first.split("\n")
+    starts = (k for k, line in enumerate(lines) if line.lstrip().startswith(NEGATIVE))
+    cut = next(starts, len(lines))
+    negative = "\n".join(lines[cut:]).lstrip().removeprefix(NEGATIVE).removeprefix(" ")
     return Infotext(
         prompt="\n".join(lines[:cut]),
         negative_prompt=negative,
@@ -116,12 +117,13 @@ def _unquoted(value: str) -> str:
         read = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    return read if isinstance(read, str) else value
+    # Half of a surrogate pair is no text that could be written again.
+    whole = isinstance(read, str) and not re.search("[\ud800-\udfff]", read)
+    return read if whole else value
 
 
-def asked(text: str) -> tuple[TextToImage, list[str]]:
+def asked(info: Infotext) -> tuple[TextToImage, list[str]]:
     """The request that a text stands for, and what it says that is left out. Never fails."""
-    info = taken_apart(text)
     notes: list[str] = []
     values = {"prompt": info.prompt, "negative_prompt": info.negative_prompt}
     for name, text in values.items():
@@ -131,6 +133,10 @@ def asked(text: str) -> tuple[TextToImage, list[str]]:
     values: dict[str, Any] = {**values, "sampling": {}}
     if info.pairs:
         values["sampling"]["noise"] = "nv"
+    if "Schedule type" not in info.pairs and (name := info.pairs.get("Sampler")) in WEB_UI:
+        # Before they were told apart, a bare name walked evenly.
+        even = WEB_UI[name][1] in ("karras", "exponential") and name != "Restart"
+        values["sampling"]["schedule"] = "linspace" if even else None
     for key, value in info.pairs.items():
         if key in _OF_THEIRS or _MEANS_NOTHING.get(key) == value:
             continue
@@ -151,14 +157,19 @@ def _valid(values: dict[str, Any], notes: list[str]) -> TextToImage:
         try:
             return TextToImage.model_validate(values)
         except ValidationError as error:
-            for place in {each["loc"] for each in error.errors()} or {()}:
-                table = values["sampling"] if place[:1] == ("sampling",) else values
-                name = str(place[-1]) if place and place[-1] in table else None
-                if name is None or name in ("prompt", "sampling"):
+            for name in dict.fromkeys(_field(each["loc"]) for each in error.errors()):
+                table = values["sampling"] if name in values["sampling"] else values
+                if name in ("", "prompt") or name not in table:
                     # Seeds that leave no room, or what no request can hold.
                     notes.append("what it asks for as a whole is not possible")
                     return TextToImage(prompt="")
                 notes.append(f"{name}: {table.pop(name)}")
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """The field that an error is about, without the place in a list inside it."""
+    inside = place[1:] if place[:1] == ("sampling",) else place
+    return str(inside[0]) if inside else ""
 
 
 Found = Iterator[tuple[str, Any]]
@@ -178,7 +189,7 @@ def _size(value: str) -> Found:
     yield "height", int(height)
 
 
-def _among(names: dict[str, str | None]) -> Callable[[str], str]:
+def _among(names: Mapping[str, str | None]) -> Callable[[str], str]:
     ours = {theirs: ours for ours, theirs in names.items() if theirs is not None}
     return lambda value: ours[value]
 
@@ -197,7 +208,7 @@ _READ: dict[str, Callable[[str], Found]] = {
     "Variation seed": _one(".variation_seed", int),
     "Variation seed strength": _one(".variation_strength", float),
     "Clip skip": _one("clip_skip", int),
-    "RNG": _one(".noise", _among({**RNG, "nv": "NV"})),
+    "RNG": _one(".noise", _among(RNG)),
     "Emphasis": _one("weighting", _among({**EMPHASIS, "a1111": "Original"})),
     "Eta": _one(".eta", float),
     "CFG rescale": _one(".guidance_rescale", float),
@@ -205,5 +216,4 @@ _READ: dict[str, Callable[[str], Found]] = {
     "Guidance start": _one(".guidance_start", float),
     "Guidance end": _one(".guidance_end", float),
     "Threshold": _one(".threshold", float),
-    "Walk": _one(".sampler", str),
 }

@@ -27,6 +27,7 @@ def labelled(
     sides = [_broken(name, LETTERS) for name in rows]
     left = max(_size(side, font)[0] for side in sides)
     left += 2 * gap if left else 0
+    height = max(height, *(_size(side, font)[1] for side in sides))
     head = _size(title, font)[1] + gap if title else 0
     above = head + max(_size(top, font)[1] for top in tops) + gap
     sheet = Image.new(
@@ -57,10 +58,12 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
 
 
 def _broken(text: str, letters: int) -> str:
-    return "\n".join(textwrap.wrap(text, letters)) or ""
+    return "\n".join(textwrap.wrap(text, letters))
 
 
 def _size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tuple[int, int]:
+    if not text:
+        return 0, 0
     box = ImageDraw.Draw(Image.new("RGB", (1, 1))).textbbox((0, 0), text, font)
     return int(box[2]) + 1, int(box[3]) + 1
 

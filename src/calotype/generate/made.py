@@ -18,8 +18,9 @@ class Made(BaseModel):
     """By what a picture was made: what has to be the same for the same bits.
 
     model: its name. model_hash, vae_hash: see ``checkpoints.hashes``; "" for one in memory alone.
-    version: of calotype. threads: of the CPU, on which sums are split. deterministic: whether it
-    was made one by one.
+    version: of calotype. prediction: what the UNet was taken to say. averaged: whether it was the
+    running average. threads: of the CPU, on which sums are split. deterministic: whether it was
+    made one by one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,19 +32,21 @@ class Made(BaseModel):
     torch: Told = ""
     device: Told = ""
     dtype: Told = ""
-    threads: int = Field(default=1, ge=1, le=4096)
+    prediction: Told = ""
+    averaged: bool = False
+    threads: int | None = Field(default=None, ge=1, le=4096)
     deterministic: bool = False
 
     def differences(self, now: Made) -> list[str]:
-        """What is not the same now, in words; the model by its hash, where both have one."""
+        """What is known and not the same now, in words; the model by its hash, where it has one."""
         names = [name for name in Made.model_fields if name != "deterministic"]
         if self.model_hash and now.model_hash:
             names.remove("model")
         pairs = [(name, getattr(self, name), getattr(now, name)) for name in names]
         return [
-            f"{name.replace('_', ' ')} was {then or 'unknown'}, is {is_now or 'unknown'}"
+            f"{name.replace('_', ' ')} was {then}, is {is_now or 'unknown'}"
             for name, then, is_now in pairs
-            if then != is_now
+            if then not in ("", None) and then != is_now
         ]
 
 
@@ -59,6 +62,8 @@ def made_by(model: LatentDiffusion, deterministic: bool = False) -> Made:
         torch=torch.__version__,
         device=_called(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
+        prediction=model.scheduler.prediction_type,
+        averaged=model.averaged,
         threads=torch.get_num_threads(),
         deterministic=deterministic,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,25 +72,27 @@ def encoded(image: Image.Image, request: TextToImage, made: Made, format: Format
         info.add_text(OURS, record)
         image.save(buffer, format="PNG", pnginfo=info)
     else:
-        options: dict[str, Any] = {"quality": _QUALITY, "exif": _exif(text, record)}
-        if format == "jpeg":
+        jpeg = format == "jpeg"
+        exif = _exif(text, record, _MOST_EXIF if jpeg else math.inf)
+        options: dict[str, Any] = {"quality": _QUALITY, "exif": exif}
+        if jpeg:
             options |= {"subsampling": 0}
         image.convert("RGB").save(buffer, format=format.upper(), **options)
     return buffer.getvalue()
 
 
-def _exif(text: str, record: str) -> bytes:
+def _exif(text: str, record: str, most: float) -> bytes:
+    """Both texts, or as much of them as these bytes hold."""
     comment = _UNICODE + text.encode("utf-16-be")
-    exif = Image.Exif()
     for texts in ((comment, record), (comment, None), (None, None)):
         exif = Image.Exif()
         if texts[0]:
             exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = texts[0]
         if texts[1]:
             exif[ExifTags.Base.ImageDescription] = texts[1]
-        if len(exif.tobytes()) <= _MOST_EXIF:
-            break
-    return exif.tobytes()
+        if len(data := exif.tobytes()) <= most:
+            return data
+    return b""
 
 
 def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
@@ -108,15 +111,27 @@ def read(picture: str | Path | IO[bytes]) -> Found:
     texts = _texts(picture)
     if ours := _ours(texts.get(OURS, "")):
         return Found(*ours, ours[1].model, (), texts)
-    if not (theirs := texts.get(THEIRS, "")) or not infotext.taken_apart(theirs).pairs:
+    theirs = infotext.taken_apart(texts.get(THEIRS, ""))
+    if not theirs.pairs:
         return Found(None, None, "", (), texts)
     request, left_out = infotext.asked(theirs)
-    model = infotext.taken_apart(theirs).pairs.get("Model", "")
-    return Found(request, None, model, tuple(left_out), texts)
+    return Found(request, None, theirs.pairs.get("Model", ""), tuple(left_out), texts)
+
+
+def printable(text: str) -> str:
+    """A text that others wrote, in signs that do nothing to a terminal."""
+    return "".join(
+        mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text
+    )
 
 
 def rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
     """What a picture's file tells, to be read by people: names and texts."""
+    for name, text in _rows(picture):
+        yield printable(name).replace("\n", " "), printable(text)
+
+
+def _rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
     found = read(picture)
     if found.made:
         yield "written by", f"calotype {found.made.version}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -47,8 +48,8 @@ class Sampling(BaseModel):
     guidance_schedule: tuple[Scale, ...] = Field(
         default=(),
         max_length=1000,
-        description="guidance scales along the walk, at even distances, straight between them; "
-        "none: guidance_scale everywhere",
+        description="guidance scales along the walk, each by itself, at even distances, straight "
+        "between them; none: guidance_scale everywhere",
     )
     guidance_rescale: float = Field(
         default=0.0,
@@ -230,7 +231,7 @@ class Sweep(BaseModel):
 
     job: Literal["sweep"] = Field(default="sweep", description="which job this asks for")
     base: TextToImage = Field(description="what all pictures have in common")
-    over: dict[str, Annotated[tuple[Any, ...], Field(min_length=1, max_length=1_000)]] = Field(
+    over: dict[str, Annotated[tuple[Any, ...], Field(min_length=1, max_length=10_000)]] = Field(
         min_length=1, max_length=3, description="values by the field that they are for"
     )
 
@@ -246,7 +247,8 @@ class Sweep(BaseModel):
                     f'over "{name}": must be one of {", ".join(VARIED)}{nearest(name, VARIED)}'
                 )
             for value in values:
-                self._with({name: value})
+                if len(self._with({name: value})) != 1:
+                    raise ValueError(f'over "{name}": {value!r}: must be one text')
         return self
 
     def __len__(self) -> int:
@@ -281,6 +283,13 @@ class Sweep(BaseModel):
 VARIED = [
     name
     for name in (*TextToImage.model_fields, *Sampling.model_fields)
-    if name not in ("job", "images", "sampling")
+    if name not in ("job", "images", "sampling", "guidance_schedule")
 ]
 """The fields that a sweep can vary."""
+
+OPTIONAL = [
+    name
+    for name, field in {**TextToImage.model_fields, **Sampling.model_fields}.items()
+    if NoneType in get_args(field.annotation)
+]
+"""The fields that need not have a value."""

@@ -8,7 +8,7 @@ import torch
 
 from calotype.generate.events import Event
 from calotype.generate.request import Sweep, TextToImage
-from calotype.generate.together import Asked, course, pictures
+from calotype.generate.together import Asked, check, course, pictures
 from calotype.model import LatentDiffusion
 
 
@@ -21,12 +21,15 @@ def sweep(
 ) -> Iterator[Event]:
     """Make the pictures of a sweep, those side by side first that can walk side by side.
 
-    batch_size, deterministic, errors: those of ``together.pictures``.
+    batch_size, deterministic, errors: those of ``together.pictures``, the errors before any picture
+        is made.
     """
     alike: dict[TextToImage, list[Asked]] = {}
     for index in range(len(request)):
         alone = request.alone(index)
         alike.setdefault(course(alone), []).append((index, alone))
     asked = [each for group in alike.values() for each in group]
+    for group in alike.values():
+        check(model, group[0][1])
     total = sum(alone.sampling.steps for _, alone in asked)
     yield from pictures(model, asked, total, batch_size, deterministic)

@@ -15,7 +15,7 @@ from calotype.generate.request import TextToImage
 from calotype.generate.told import Reader, told
 from calotype.generate.walk import Start, walk
 from calotype.model import LatentDiffusion
-from calotype.sampling import path
+from calotype.sampling import path, sampler
 
 PIXELS_AT_ONCE = 2**20  # four pictures of 512 x 512: what a modest computer holds
 TEXTS_KEPT = 16  # batches of encoded texts: those of a sweep's neighbours are often the same
@@ -51,6 +51,16 @@ def pictures(
     read = lru_cache(maxsize=TEXTS_KEPT)(model.condition)
     starts = (start(model, batch, read) for batch in batches(sized, batch_size, deterministic))
     yield from walk(model, starts, total, made_by(model, deterministic))
+
+
+@torch.inference_mode()
+def check(model: LatentDiffusion, request: TextToImage) -> None:
+    """UserError if this picture can't be made, as ``pictures`` says, found without making it."""
+    _require_words_suffice(model)
+    sized = request.sized(native_size(model), model.factor)
+    begun = start(model, [(0, sized)], model.condition)
+    by_name = sampler(sized.sampling.sampler)
+    by_name.walk(lambda x, _: x, begun.x, begun.path.sigmas, begun.noise, sized.sampling.eta)
 
 
 def batches(

@@ -58,7 +58,7 @@ def walk(
     before = 0
     for start in starts:
         latents, count, sampling = start.x, len(start.indices), start.requests[0].sampling
-        for step in _steps(model, start, sampling):
+        for step in steps(model, start, sampling):
             latents = step.x * start.path.final_alpha
             yield Progress(before + count * (step.index + 1), total)
             yield Preview(start.indices, step.x0, partial(images, model, step.x0))
@@ -68,7 +68,7 @@ def walk(
             yield Picture(index, image, request, made)
 
 
-def _steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
+def steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
     """The steps of one batch; in each the UNet is told, and guided, as that step is."""
     denoiser = replace(model.denoiser(), schedule=start.path.schedule)
     now = 0

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, Step, state
+from calotype.sampling.step import NOISE_ALONE, Denoise, Step, state
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 """Of Gauss's quadrature over [-1, 1], exact to degree 31."""
@@ -36,7 +36,7 @@ def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
         x0 = denoise(x, here)
         slopes = [(x - x0) / here, *slopes[:3]]
         mixed = _sum(EQUIDISTANT[len(slopes) - 1], slopes)
-        if index == 0 and there > 0 and len(levels) > 2:
+        if index == 0 and there > 0 and len(levels) > 2 and here < NOISE_ALONE:
             landed = x + mixed * (there - here)
             mixed = (mixed + (landed - denoise(landed, there)) / there) / 2
         x = x + mixed * (there - here)

@@ -8,11 +8,11 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, state
+from calotype.sampling.step import NOISE_ALONE, Denoise, NoiseSource, Step, state
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> Iterator[Step]:
-    """Walk x (B, C, h, w) along the noise levels; two calls a step, one for a step down to 0.
+    """Walk x (B, C, h, w) along the noise levels; two calls a step, one down to 0 or from noise.
 
     Where the path goes up, noise is added and no network called: on such a path this is restart
     sampling (Xu et al. 2023, algorithm 1), which forgets there what has gone wrong by then.
@@ -25,7 +25,7 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> 
             x0 = denoise(x, here)
             slope = (x - x0) / here
             landed = x + slope * (there - here)
-            if there > 0:
+            if there > 0 and here < NOISE_ALONE:
                 slope = (slope + (landed - denoise(landed, there)) / there) / 2
                 landed = x + slope * (there - here)
             x = landed

@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from calotype.sampling.euler import ancestral
-from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
+from calotype.sampling.step import NOISE_ALONE, Denoise, NoiseSource, Step, state, towards
 
 
 def dpm2(
@@ -23,7 +23,8 @@ def dpm2(
     """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3)."""
 
     def land(x: Tensor, y: Tensor, x0: Tensor, here: float, half: float, down: float) -> Tensor:
-        return x + (y - x0) / half * (down - here)
+        alone = here > NOISE_ALONE
+        return towards(x0, x, here, down) if alone else x + (y - x0) / half * (down - here)
 
     return _walk(denoise, x, sigmas, noise, eta, land)
 

@@ -25,6 +25,11 @@ class NoiseSource(Protocol):
         ...
 
 
+NOISE_ALONE = 1000.0
+"""A level above it has no picture to see, as the first of zero terminal SNR: its slope tells
+nothing of the level below, be that a tenth or a hundredth of it, and Euler's step is exact."""
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One step of a walk, after it was made.

@@ -219,6 +219,14 @@ class DiffusionSettings(Settings):
         default=3.0, ge=0, le=1000, description="guidance scale of the preview grid"
     )
 
+    @model_validator(mode="after")
+    def _words_are_known(self) -> Self:
+        if not self.text_rate and self.text is None and self.start is None:
+            raise ValueError(
+                "text_rate = 0: nothing would teach the words; name diffusion.text or .start"
+            )
+        return self
+
 
 class TextSettings(Settings):
     preset: str = Field(default="scenes", description="named text encoder of calotype.presets")

@@ -1,4 +1,4 @@
-"""The tokenizer of a run: learned from its captions or taken over, then kept in its folder."""
+"""The words of a run: learned from its captions or taken over, then kept in its folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from calotype.conditioning import Tokenizer
+import torch
+
+from calotype.checkpoints import load_text, save_text
+from calotype.conditioning import TextEmbedder, Tokenizer
 from calotype.training.state import checkpoints
 
 CAPTIONS_READ = 20_000  # captions that a vocabulary is learned from
@@ -31,6 +34,19 @@ def kept_tokenizer(out: Path, first: Callable[[], Tokenizer]) -> Tokenizer:
     tokenizer = first()
     tokenizer.save(folder)
     return tokenizer
+
+
+def kept_text(out: Path, first: Callable[[], TextEmbedder]) -> TextEmbedder:
+    """A run's frozen text encoder: ``first()`` when it begins, from then on that of its folder.
+
+    It is in no checkpoint, and where it came from may have gone on training since.
+    """
+    folder = out / "text"
+    if checkpoints(out):
+        return load_text(folder, torch.float32)
+    text = first()
+    save_text(text, folder)
+    return text
 
 
 def learned_tokenizer(source: Captioned, vocabulary: int, longest: int) -> Tokenizer:

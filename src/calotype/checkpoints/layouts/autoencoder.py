@@ -30,7 +30,7 @@ def places(config: AutoencoderConfig, names: Iterable[str]) -> Places:
 def modules(config: AutoencoderConfig) -> dict[str, str]:
     """Our module paths -> theirs; their decoder counts its levels from the highest resolution."""
     levels, layers = len(config.block_out_channels), config.layers_per_block
-    found: dict[str, str] = {"quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
+    found = {name: name for name in ("quant_conv", "post_quant_conv", "quantize")}
     for side in ("encoder", "decoder"):
         found |= {
             f"{side}.conv_in": f"{side}.conv_in",
@@ -45,8 +45,10 @@ def modules(config: AutoencoderConfig) -> dict[str, str]:
         ours_down, ours_up = f"encoder.down_blocks.{level}", f"decoder.up_blocks.{level}"
         for layer in range(layers):
             found[f"{ours_down}.resnets.{layer}"] = f"{down}.block.{layer}"
+            found[f"{ours_down}.attentions.{layer}"] = f"{down}.attn.{layer}"
         for layer in range(layers + 1):
             found[f"{ours_up}.resnets.{layer}"] = f"{up}.block.{layer}"
+            found[f"{ours_up}.attentions.{layer}"] = f"{up}.attn.{layer}"
         found[f"{ours_down}.downsamplers.0.conv"] = f"{down}.downsample.conv"
         found[f"{ours_up}.upsamplers.0.conv"] = f"{up}.upsample.conv"
     return found

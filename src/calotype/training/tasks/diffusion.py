@@ -30,7 +30,12 @@ from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, reading_table
 from calotype.training.supervision import Supervision
 from calotype.training.task import Loss
-from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
+from calotype.training.vocabulary import (
+    captions_of,
+    kept_text,
+    kept_tokenizer,
+    learned_tokenizer,
+)
 from calotype.unet import UNet
 
 SHOWN = 16  # pictures in the preview, where no prompts are named
@@ -116,16 +121,21 @@ class DiffusionTask:
         encoder: Callable[[Tokenizer], CLIPTextEncoder],
     ) -> TextEmbedder:
         """The text encoder of ``diffusion.text``, or else this one, with the run's tokenizer."""
-        if self.own.text:
+
+        def first() -> TextEmbedder:
+            if not self.own.text:
+                tokenizer = kept_tokenizer(self.settings.out, words)
+                return TextEmbedder(tokenizer, encoder(tokenizer))
             text = load_text(self.own.text, torch.float32)
             width, read = text.encoder.config.hidden_size, unet.config.cross_attention_dim
             if set(unet.config.per_level(read)) != {width}:
-                raise UserError(
-                    f"diffusion.text: a token is {width} wide, but the UNet reads {read}"
-                )
-            words, encoder = lambda: text.tokenizer, lambda _: text.encoder
-        tokenizer = kept_tokenizer(self.settings.out, words)
-        return TextEmbedder(tokenizer, encoder(tokenizer))
+                told = f"a token is {width} wide, but the UNet reads {read}"
+                raise UserError(f"diffusion.text: {told}")
+            return TextEmbedder(
+                kept_tokenizer(self.settings.out, lambda: text.tokenizer), text.encoder
+            )
+
+        return first() if self.own.text_rate else kept_text(self.settings.out, first)
 
     def _encode_all(self, autoencoder: Autoencoder, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""

@@ -42,12 +42,12 @@ class TextTask:
             raise UserError('task text needs data.source = "scenes": their records say what is in')
         self.settings, self.own = settings, settings.text or TextSettings()
         self.scenes = scenes_of(settings.data)
-        self.targets = reading_table(settings, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.text = self._build()
             head = Layout(self.text.encoder.config.hidden_size)
         self.network = nn.ModuleDict({"text": self.text, "head": head}).to(settings.loop.device)
+        self.targets = reading_table(settings, report)
 
     def _build(self) -> TextEmbedder:
         """The preset's encoder with words learned from the captions, or a trained one."""
