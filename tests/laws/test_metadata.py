@@ -189,7 +189,7 @@ def test_any_text_is_read(text: str):
     request, _ = asked_by(text)
     assert isinstance(request, TextToImage)
     if ":" not in text:
-        assert infotext.taken_apart(text).prompt == text.rstrip("\n ")
+        assert infotext.taken_apart(text).prompt == text.rstrip()
 
 
 PAIRS = st.lists(

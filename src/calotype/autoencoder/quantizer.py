@@ -36,8 +36,9 @@ class Quantizer(nn.Module):
             places = latents.movedim(1, -1).flatten(0, -2)
             indices = torch.cdist(places, self.embedding.weight).argmin(dim=1)
         indices = indices.reshape(latents.shape[0], *latents.shape[2:])
-        nearest = self.look_up(indices)
-        return Quantized(latents + (nearest - latents).detach(), indices)
+        # The difference is exactly 0, and has the gradient of the latents.
+        straight = latents - latents.detach()
+        return Quantized(self.look_up(indices).detach() + straight, indices)
 
     def look_up(self, indices: Tensor) -> Tensor:
         """The vectors (B, C, h, w) of indices (B, h, w)."""

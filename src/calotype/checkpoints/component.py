@@ -166,7 +166,7 @@ def config_of(kind: Kind, values: Any, where: str) -> Any:
 
 def of_network(network: Any, path: Path = Path()) -> Component:
     """A network in memory as one at rest."""
-    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
+    (kind,) = (kind for kind in (*KINDS, VQ_MODEL) if isinstance(network, kind.network))
     return Component(kind, network.config, network.state_dict(), path)
 
 
