@@ -89,14 +89,14 @@ def test_another_autoencoder(tiny: Path, single: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_tokenizer_has_clip_s_words(tmp_path: Path) -> None:
-    from calotype.checkpoints.folder import _tokenizer
+    from calotype.checkpoints.folder import tokenizer_of
 
     assert (
-        len(_tokenizer(tmp_path, CLIP_TEXT.config(hidden_size=768, num_attention_heads=12)))
+        len(tokenizer_of(tmp_path, CLIP_TEXT.config(hidden_size=768, num_attention_heads=12)))
         == 49408
     )
     with pytest.raises(calotype.UserError, match="are not CLIP's"):
-        _tokenizer(tmp_path, CLIP_TEXT.config(vocab_size=600))
+        tokenizer_of(tmp_path, CLIP_TEXT.config(vocab_size=600))
 
 
 def test_verify_finds_the_numbers_equal(tiny: Path, tmp_path: Path, capsys) -> None:
