@@ -156,7 +156,7 @@ def page(rows: list[Row], model: str, count: int, minutes: float) -> str:
         found = [row for row in rows if row.name == name]
         cells = [f"{row.distance:.4f}" for row in found]
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {_calls(found)} |")
-    lines += ["", MIDDLE.format(count=count), ""]
+    lines += ["", MIDDLE.format(count=count, one=1 / count), ""]
     lines += ["| | " + " | ".join(f"{n} steps" for n in steps) + " | calls a step |"]
     lines += ["|---" * (len(steps) + 2) + "|"]
     for name in NAMES:
@@ -208,16 +208,17 @@ takes by default. `make samplers` makes this page.
 ## Those that add no noise
 
 They follow one curve, so there is an error: how far their latents end from those of a thousand
-steps of DPM++ 2M, as a root mean square relative to the latents' own.
+steps of DPM++ 2M, as a root mean square relative to the latents' own, over the first four prompts.
 
 ![distance against network calls](pictures/samplers-plot.png)
 """
 MIDDLE = """\
 ## All of them
 
-The share of {count} pictures that show everything their prompt states, as the reader tells. Noise
-on the way corrects what earlier steps did wrong, but asks for more of them; `lcm` is for models
-that were distilled for it, which this one is not."""
+The share of {count} pictures that show everything their prompt states, as the reader tells. With so
+few, neighbours can't be told apart: one picture more or less is {one:.2f}. `calotype evaluate
+--sampler NAME --steps N` measures one of them as well as one likes. `lcm` is for models that were
+distilled for it, which this one is not."""
 TAIL = """\
 ## The default
 
@@ -232,7 +233,7 @@ Made in {minutes:.0f} minutes."""
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("model", nargs="?", default="scenes", help="name or folder")
-    parser.add_argument("--count", type=int, default=40, help="prompts")
+    parser.add_argument("--count", type=int, default=40, help="prompts, an even number")
     parser.add_argument("--steps", type=int, nargs="+", default=[*STEPS], choices=range(1, 51))
     parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page")
     arguments = parser.parse_args()
