@@ -17,7 +17,7 @@ from calotype import Picture, Sampling, TextToImage
 from calotype.generate.pictures import apart
 from calotype.model import LatentDiffusion
 
-SAMPLERS = ("ddim", "euler_ancestral", "dpm++2m", "dpm++sde")
+SAMPLERS = ("ddim", "euler_ancestral", "dpm++2m")
 STEPS = 20
 WORDS = ("a small red cube on a wooden floor", "a large blue sphere to the left of a green cone")
 DOCS = Path(__file__).parents[1] / "docs"
