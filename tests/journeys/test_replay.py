@@ -114,7 +114,7 @@ def test_a_sweep_and_its_sheet(quick, tmp_path, capsys):
         (["a", "--over", "steps=2,900", "--over", "sampler=ddim,lcm"], "a consistency model has"),
         (["a", "--over", "width=32,33"], "must be a multiple of"),
         (["a", "--over", "sampler=euler,lms", "--eta", "0.5"], "no share of noise"),
-        (["a", "--over", "prompt=b\r\nc", "--over", "stps=1"], "prompts: said twice"),
+        (["--over", "prompt=b\r\nc", "--over", "stps=1"], 'did you mean "steps"'),
     ],
 )
 def test_mistakes_in_a_sweep(quick, tmp_path, capsys, arguments, told):
@@ -159,4 +159,5 @@ def test_formats(quick, tmp_path):
     first, *others = (np.asarray(Image.open(path).convert("RGB")).astype(int) for path in paths)
     for other in others:
         alike = np.corrcoef(other.ravel(), first.ravel())[0, 1]
-        assert alike > 0.8, "compressed, not another picture"
+        # Noise compresses worst: 0.99 and 0.82 where the next seed's picture has 0.10.
+        assert alike > 0.5

@@ -57,11 +57,12 @@ def replay(
     from calotype.cli.folder import check_writable, save
     from calotype.cli.pictures import within_memory
     from calotype.cli.progress import watched
-    from calotype.generate.metadata import read, read_request
+    from calotype.generate.metadata import read, requested
     from calotype.generate.pictures import apart
     from calotype.generate.run import events
 
-    found, request = read(picture), read_request(picture)
+    found = read(picture)
+    request = requested(found, picture)
     named = found.model
     if model is None and named not in MODELS:
         told = f'"{named}"' if named else "one that it does not name"

@@ -105,6 +105,7 @@ def _pictures(
 
 
 def judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
+    """What a picture shows otherwise than it was asked for, as the reader tells."""
     device = next(reader.parameters()).device
     (reading,) = read(reader, _tensor(image)[None].to(device))
     image.thumbnail((SIZE, SIZE))  # thousands are kept, for sheets

@@ -97,7 +97,11 @@ def _exif(text: str, record: str, most: float) -> bytes:
 
 def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
     """The request inside a picture's file, ours or the web UI's; UserError if there is none."""
-    found = read(picture)
+    return requested(read(picture), picture)
+
+
+def requested(found: Found, picture: str | Path | IO[bytes]) -> TextToImage:
+    """The request that was found in a picture's file; UserError if there is none."""
     if found.request is None:
         raise UserError(f"{_name(picture)}: holds no request and no text that stands for one")
     return found.request
