@@ -1,24 +1,31 @@
 """Picture <-> latent: the autoencoders of latent diffusion, KL and VQ."""
 
 from calotype.autoencoder.adversarial import (
+    Adversarial,
     adaptive_weight,
     discriminator_loss,
     generator_loss,
     ramp,
 )
 from calotype.autoencoder.autoencoder import Autoencoder, VQAutoencoder
-from calotype.autoencoder.bottleneck import Posterior
+from calotype.autoencoder.bottleneck import Passed, Posterior
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
 from calotype.autoencoder.fold import fold_latents
-from calotype.autoencoder.loss import reconstruction_loss
+from calotype.autoencoder.loss import Norm, reconstruction_loss
 from calotype.autoencoder.perceptual import perceptual_distance
+from calotype.autoencoder.pixels import Pixels, PixelsConfig
 from calotype.autoencoder.quantizer import Quantizer, perplexity
 
 __all__ = [
+    "Adversarial",
     "Autoencoder",
     "AutoencoderConfig",
+    "Norm",
+    "Passed",
     "PatchDiscriminator",
+    "Pixels",
+    "PixelsConfig",
     "Posterior",
     "Quantizer",
     "VQAutoencoder",

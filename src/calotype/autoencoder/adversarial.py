@@ -1,21 +1,27 @@
-"""The adversarial part of the autoencoder's loss: hinge losses, their weight, their beginning."""
+"""The adversarial part of the autoencoder's loss: both sides, their weight, their beginning."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+Adversarial = Literal["hinge", "vanilla"]
 MOST = 1e4  # of the adaptive weight
 TINY = 1e-4
 
 
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Hinge loss of the discriminator's logits for pictures and reconstructions: a scalar.
+def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial = "hinge") -> Tensor:
+    """The loss of the discriminator's logits for pictures and reconstructions: a scalar.
 
-    (Lim & Ye 2017, equation 7; halved, as in VQGAN.)
+    hinge: Lim & Ye 2017, equation 7. vanilla: the cross entropy of Goodfellow et al. 2014,
+    equation 1. Both halved, as in VQGAN.
     """
-    return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+    if kind == "hinge":
+        return 0.5 * (F.relu(1 - real).mean() + F.relu(1 + fake).mean())
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
 
 
 def generator_loss(fake: Tensor) -> Tensor:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 
-from calotype.autoencoder.bottleneck import Posterior
+from calotype.autoencoder.bottleneck import Passed, Posterior
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.decoder import Decoder
 from calotype.autoencoder.encoder import Encoder
 from calotype.autoencoder.quantizer import Quantizer
+
+Draw = Callable[[torch.Size], Tensor]
+"""Standard normals (B, C, h, w) for latents of shape (C, h, w)."""
 
 
 class Autoencoder(nn.Module):
@@ -50,10 +56,11 @@ class Autoencoder(nn.Module):
             latents = self.post_quant_conv(latents)
         return self.decoder(latents)
 
-    def forward(self, pictures: Tensor, noise: Tensor) -> tuple[Tensor, Posterior]:
-        """Reconstructions from sampled latents, and the posterior that they were sampled from."""
+    def passed(self, pictures: Tensor, draw: Draw) -> Passed:
+        """Reconstructions from sampled latents, at the cost of the KL divergence."""
         posterior = self.encode(pictures)
-        return self.decode(posterior.sample(noise)), posterior
+        latents = posterior.sample(draw(posterior.mean.shape[1:]).to(posterior.mean))
+        return Passed(self.decode(latents), latents, posterior.kl() / latents[0].numel())
 
 
 class VQAutoencoder(nn.Module):
@@ -85,6 +92,13 @@ class VQAutoencoder(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """The pictures of raw latents, quantised first; not clamped to [-1, 1]."""
         return self.decode_quantized(self.quantize(latents).latents)
+
+    def passed(self, pictures: Tensor, draw: Draw) -> Passed:
+        """Reconstructions from quantised latents, at the cost of the codebook; nothing is drawn."""
+        latents = self.encode(pictures).mean
+        found = self.quantize(latents)
+        cost = self.quantize.loss(latents, found.indices)
+        return Passed(self.decode_quantized(found.latents), latents, cost, found.indices)
 
     def decode_quantized(self, latents: Tensor) -> Tensor:
         """The pictures of latents that are vectors of the codebook already."""

@@ -1,4 +1,4 @@
-"""The bottleneck: a normal distribution over latents, one a picture."""
+"""The bottleneck: a normal distribution over latents; and what it says of a training picture."""
 
 from __future__ import annotations
 
@@ -42,3 +42,20 @@ class Posterior:
         """
         terms = self.mean.square() + self.logvar.exp() - 1.0 - self.logvar
         return 0.5 * terms.sum(dim=(1, 2, 3))
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What came through a bottleneck in training.
+
+    pictures: (B, C, H, W) reconstructions.
+    latents: (B, C, h, w) raw, as they were encoded.
+    cost: (B,) by which the bottleneck holds its latents: a mean over their numbers, so that its
+        weight means the same at every size.
+    indices: (B, h, w) vectors of the codebook that stand for the latents; None without one.
+    """
+
+    pictures: Tensor
+    latents: Tensor
+    cost: Tensor
+    indices: Tensor | None = None

@@ -11,17 +11,18 @@ SLOPE = 0.2  # of the leaky rectifiers
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures (B, 3, H, W) -> logits (B, 1, h, w), one for each patch; above 0: a true picture.
+    """Pictures (B, channels, H, W) -> logits (B, 1, h, w), one a patch; above 0: a true picture.
 
     The patches are those of pix2pix (Isola et al. 2017, section 3.2.2): each of ``layers``
     convolutions halves the size, two more make the logits. Norms are group norms, so that what is
     said of a picture depends on no other in the batch.
     """
 
-    def __init__(self, width: int = 48, layers: int = 3) -> None:
+    def __init__(self, width: int = 48, layers: int = 3, channels: int = 3) -> None:
         super().__init__()
         widths = [width * min(2**level, 8) for level in range(layers)]
-        body: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
+        first = nn.Conv2d(channels, width, 4, stride=2, padding=1)
+        body: list[nn.Module] = [first, nn.LeakyReLU(SLOPE)]
         for before, after in pairwise(widths):
             body += _normed(before, after, stride=2)
         body += _normed(widths[-1], widths[-1], stride=1)

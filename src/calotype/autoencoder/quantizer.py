@@ -33,7 +33,7 @@ class Quantizer(nn.Module):
     def forward(self, latents: Tensor) -> Quantized:
         """The nearest vectors; the gradient goes straight through to ``latents``."""
         with torch.no_grad():
-            places = latents.movedim(1, -1).flatten(0, -2)
+            places = latents.movedim(1, -1).flatten(0, -2).to(self.embedding.weight)
             indices = torch.cdist(places, self.embedding.weight).argmin(dim=1)
         indices = indices.reshape(latents.shape[0], *latents.shape[2:])
         # The difference is exactly 0, and has the gradient of the latents.

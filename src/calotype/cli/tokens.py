@@ -11,7 +11,7 @@ def tokens(
     /,
     model: str = "scenes",
     weighting: Weighting = "a1111",
-    steps: int = 25,
+    steps: int = 20,
 ) -> None:
     """Show what a prompt becomes: its parts, their chunks, the tokens with their weights.
 

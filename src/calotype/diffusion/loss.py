@@ -12,7 +12,7 @@ from calotype.diffusion.denoiser import Network
 from calotype.diffusion.prediction import Prediction, scalings, target
 from calotype.diffusion.schedule import Schedule
 
-Weighting = Literal["uniform", "min_snr"]
+Weighting = Literal["uniform", "min_snr", "p2"]
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 
 
@@ -53,9 +53,14 @@ def loss_weight(
 
     min_snr: min(SNR, gamma) on the error of x0 (Hang et al. 2023). An error of the output is c_out
     times smaller than the one of x0 it means, so c_out^2 makes it right for every prediction.
+    p2: 1 / (1 + SNR) on the error of the noise (Choi et al. 2022, equation 8 with k = gamma = 1),
+    whose square is SNR times that of x0. Both then hold for every prediction alike.
     """
     if weighting == "uniform":
         return torch.ones_like(sigma)
-    assert weighting == "min_snr", weighting
+    snr = sigma.pow(-2)
     _, c_out, _ = scalings(prediction, sigma)
-    return sigma.pow(-2).clamp(max=gamma) * c_out.square()
+    if weighting == "p2":
+        return snr / (1 + snr) * c_out.square()
+    assert weighting == "min_snr", weighting
+    return snr.clamp(max=gamma) * c_out.square()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from calotype.autoencoder import Autoencoder
 
@@ -24,3 +25,25 @@ def psnr(found: Tensor, wanted: Tensor, where: Tensor | None = None) -> Tensor:
     mask = torch.ones_like(squares) if where is None else where.to(squares)
     error = (squares * mask).sum((1, 2)) / mask.sum((1, 2))
     return 10 * torch.log10(4 / error.clamp(min=1e-12))
+
+
+WINDOW, DEVIATION = 11, 1.5  # pixels
+DARK, FLAT = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # of a range of 2
+
+
+def ssim(found: Tensor, wanted: Tensor) -> Tensor:
+    """Structural similarity of each of (B, C, H, W) in [-1, 1]: (B,), 1 for the same picture.
+
+    Means, variances and covariances under a Gaussian window, wherever it lies wholly inside; sides
+    of 11 pixels at least (Wang et al. 2004, equation 13).
+    """
+    batch = len(found)
+    found, wanted = (each.flatten(0, 1)[:, None].double() for each in (found, wanted))
+    away = torch.arange(WINDOW, dtype=torch.float64, device=found.device) - WINDOW // 2
+    bell = torch.exp(-0.5 * (away / DEVIATION).square())
+    window = torch.outer(bell, bell)[None, None] / bell.sum().square()
+    terms = torch.cat([found, wanted, found * found, wanted * wanted, found * wanted], 1)
+    a, b, aa, bb, ab = (F.conv2d(term[:, None], window) for term in terms.unbind(1))
+    alike = (2 * a * b + DARK) / (a * a + b * b + DARK)
+    together = (2 * (ab - a * b) + FLAT) / (aa - a * a + bb - b * b + FLAT)
+    return (alike * together).reshape(batch, -1).mean(1)

@@ -29,14 +29,14 @@ class Sampling(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sampler: SamplerName = Field(
-        default="dpm++2m",
+        default="unipc",
         description="the method that walks the noise down; other programs' names are understood",
     )
     schedule: ScheduleName | None = Field(
         default=None, description="how the steps are spaced; none: as the sampler prefers"
     )
     steps: int = Field(
-        default=25, ge=1, le=1000, description="steps of the walk; more is finer and slower"
+        default=20, ge=1, le=1000, description="steps of the walk; more is finer and slower"
     )
     guidance_scale: float = Field(
         default=5.0,

@@ -1,14 +1,18 @@
 """Named configurations: the numbers of published models, and of our own."""
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
 from calotype.errors import UserError, nearest
-from calotype.presets import scenes, sd1, sd2, tiny
+from calotype.presets import compression, scenes, sd1, sd2, tiny
 from calotype.unet import UNetConfig
 
 PRESETS: dict[str, ModuleType] = {"scenes": scenes, "sd1": sd1, "sd2": sd2, "tiny": tiny}
+
+for _f in compression.UNETS:
+    PRESETS[f"compression-f{_f}"] = SimpleNamespace(UNET=compression.UNETS[_f], AUTOENCODER=compression.AUTOENCODERS.get(_f), TEXT=scenes.TEXT)
+PRESETS["compression-vq"] = SimpleNamespace(UNET=compression.UNETS[4], AUTOENCODER=compression.VQ, TEXT=scenes.TEXT)
 
 
 def autoencoder_config(name: str) -> AutoencoderConfig:

@@ -33,7 +33,22 @@ class Reader(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         features = self.coarse(self.fine(self.stem(pictures)))
-        return self.cells(features), self.ground(F.silu(features).mean((2, 3)))
+        return self.cells(features), self.ground(_pooled(features))
+
+    @torch.inference_mode()
+    def features(self, pictures: Tensor) -> Tensor:
+        """What it makes of pictures (B, 3, H, W) before it says anything: (B, 96)."""
+        return _pooled(self.coarse(self.fine(self.stem(_sized(pictures)))))
+
+
+def _pooled(features: Tensor) -> Tensor:
+    return F.silu(features).mean((2, 3))
+
+
+def _sized(pictures: Tensor) -> Tensor:
+    if pictures.shape[-2:] == (SIZE, SIZE):
+        return pictures
+    return F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
 
 
 class _Halved(nn.Module):
@@ -69,9 +84,7 @@ def _norm(channels: int) -> nn.GroupNorm:
 @torch.inference_mode()
 def read(reader: Reader, pictures: Tensor) -> list[Reading]:
     """What each picture (B, 3, H, W) in [-1, 1] is seen to show."""
-    if pictures.shape[-2:] != (SIZE, SIZE):
-        pictures = F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
-    cells, grounds = reader(pictures)
+    cells, grounds = reader(_sized(pictures))
     return [
         Reading(_objects(each), GROUNDS[int(ground.argmax())])
         for each, ground in zip(cells.float().cpu(), grounds, strict=True)

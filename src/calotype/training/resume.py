@@ -22,7 +22,7 @@ IDENTITY = {
     "task": True,
     "seed": True,
     "data": {"source", "count", "size", "objects", "seed", "split", "plain_captions"},
-    "autoencoder": {"preset", "features"},
+    "autoencoder": {"preset", "start", "decoder_only", "codebook", "features"},
     "text": {"preset", "start", "vocabulary"},
     "diffusion": {
         "preset",

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from calotype.autoencoder import Adversarial, Norm
+from calotype.diffusion.loss import Weighting
 from calotype.generate.request import Prompt
 from calotype.scenes import Split
 from calotype.settings import Settings
@@ -111,12 +113,33 @@ class LoopSettings(Settings):
 
 class AutoencoderSettings(Settings):
     preset: str = Field(default="scenes", description="named network of calotype.presets")
+    start: Path | None = Field(
+        default=None,
+        description="trained autoencoder that the run goes on from: a folder, a file, or that of "
+        'the model "scenes"; it replaces the preset\'s; none: from nothing',
+    )
+    decoder_only: bool = Field(
+        default=False,
+        description="the decoder of start trains alone: latents stay what they were, and diffusion "
+        "models in them keep working",
+    )
     kl_weight: float = Field(
         default=1e-6,
         ge=0,
         description="weight of the KL divergence, a mean over the latent's numbers",
     )
-    scales: int = Field(default=4, ge=1, le=8, description="resolutions at which the L1 is taken")
+    codebook_weight: float = Field(
+        default=1.0,
+        ge=0,
+        description="of an autoencoder with a codebook: weight of the loss that draws its vectors "
+        "and the latents near each other, a mean too",
+    )
+    codebook: Literal["gradient", "average"] = Field(
+        default="gradient",
+        description="how its vectors move: by that loss, or as running means of their latents",
+    )
+    norm: Norm = Field(default="l1", description="l1: absolute, l2: squared error of the pixels")
+    scales: int = Field(default=4, ge=1, le=8, description="resolutions at which it is taken")
     features: Path | None = Field(
         default=None,
         description='feature network of the perceptual loss: "scenes", or a file made by task '
@@ -131,6 +154,9 @@ class AutoencoderSettings(Settings):
         description="weight of the patch-adversarial loss, times what makes it pull like the "
         "others; 0: without, and no discriminator",
     )
+    adversarial_loss: Adversarial = Field(
+        default="hinge", description="of the discriminator: hinge, or vanilla, its cross entropy"
+    )
     discriminator_start: int = Field(
         default=0, ge=0, description="samples after which the discriminator begins to learn"
     )
@@ -140,6 +166,12 @@ class AutoencoderSettings(Settings):
     adversarial_ramp: int = Field(
         default=8_000, ge=0, description="samples over which it is heard ever more, to the whole"
     )
+
+    @model_validator(mode="after")
+    def _decodes_what_is_there(self) -> Self:
+        if self.decoder_only and self.start is None:
+            raise ValueError("decoder_only = true: the latents of which? Name autoencoder.start")
+        return self
 
     @model_validator(mode="after")
     def _learns_before_it_is_heard(self) -> Self:
@@ -161,13 +193,21 @@ class DiffusionSettings(Settings):
         "and words replace the preset's; none: from nothing",
     )
     autoencoder: Path = Field(
-        description='trained autoencoder: its vae folder, or that of the model "scenes"'
+        description='trained autoencoder: its vae folder, or that of the model "scenes"; "pixels": '
+        "none, the diffusion takes place in the pictures themselves"
     )
     prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
         default="v_prediction", description="what the network learns to say"
     )
-    weighting: Literal["uniform", "min_snr"] = Field(
+    weighting: Weighting = Field(
         default="uniform", description="weight of the noise levels in the loss"
+    )
+    offset_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="deviation of a noise that is the same all over a channel, added to the other: "
+        "teaches very dark and very bright pictures; 0: none",
     )
     timestep_shift: float = Field(
         default=1.0,

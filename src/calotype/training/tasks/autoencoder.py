@@ -1,9 +1,10 @@
-"""Training an autoencoder: L1 and a light KL; perceptual and patch-adversarial where asked for."""
+"""Training an autoencoder: whole or its decoder, with KL or codebook, with or without adversary."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,37 +14,38 @@ from torch import Tensor, nn
 
 from calotype.autoencoder import (
     Autoencoder,
-    PatchDiscriminator,
-    adaptive_weight,
-    discriminator_loss,
+    VQAutoencoder,
+    VQConfig,
     fold_latents,
-    generator_loss,
     perceptual_distance,
-    ramp,
     reconstruction_loss,
 )
-from calotype.checkpoints import save_component
+from calotype.checkpoints import load_autoencoder, save_component
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
 from calotype.presets import autoencoder_config
 from calotype.scenes.features import FeatureNetwork
+from calotype.training.adversary import Adversary
+from calotype.training.codebook import CodebookCare
 from calotype.training.features import load_features
-from calotype.training.settings import TrainSettings
+from calotype.training.settings import AutoencoderSettings, TrainSettings
 from calotype.training.sources import Report, open_source
 from calotype.training.task import Loss
 
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
 SHOWN = 12  # pictures in the preview
 SMALLEST = 24  # pixels of a side that leave the discriminator a patch
+FROZEN = ("encoder.", "quant_conv.", "quantize.")
 
 
 class AutoencoderTask:
-    """The whole autoencoder trains, from pictures alone, beside a discriminator if one is wanted.
+    """Learns from pictures alone, beside a discriminator if one is wanted.
 
     Both take their step from one pass forward: the reconstructions that the autoencoder is judged
-    by are those that the discriminator learns from.
+    by are those that the discriminator learns from. Where the decoder trains alone, latents stay
+    what they were, and diffusion models that were trained in them keep working.
     """
 
     def __init__(self, settings: TrainSettings, report: Report):
@@ -52,27 +54,32 @@ class AutoencoderTask:
                 "autoencoder: the table is missing; task autoencoder needs [autoencoder]"
             )
         self.settings, self.own = settings, settings.autoencoder
-        config = autoencoder_config(self.own.preset)
-        if settings.data.size >> (self.own.scales - 1) == 0:
-            raise UserError(
-                f"autoencoder.scales = {self.own.scales}: data.size = {settings.data.size} can be "
-                f"halved for {settings.data.size.bit_length()} scales at most"
-            )
-        if self.own.adversarial_weight and settings.data.size < SMALLEST:
-            raise UserError(
-                f"data.size = {settings.data.size}: the discriminator of "
-                f"autoencoder.adversarial_weight looks at patches; it needs {SMALLEST} at least"
-            )
+        _check_size(self.own, settings.data.size)
         self.features = self._features()
-        self.source = open_source(settings.data, config.factor, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.autoencoder = Autoencoder(config)
-            self.discriminator = PatchDiscriminator() if self.own.adversarial_weight else None
+            self.autoencoder = self._first()
+            channels = self.autoencoder.config.in_channels
+            adversary = Adversary(self.own, channels) if self.own.adversarial_weight else None
+        self.source = open_source(settings.data, self.autoencoder.factor, report)
+        self.adversary, self.codebook = adversary, None
         parts: dict[str, nn.Module] = {"autoencoder": self.autoencoder}
-        if self.discriminator:
-            parts["discriminator"] = self.discriminator
+        if self.own.decoder_only:
+            freeze_latents(self.autoencoder)
+        elif isinstance(self.autoencoder, VQAutoencoder):
+            averaged = self.own.codebook == "average"
+            self.codebook = CodebookCare(self.autoencoder.quantize, averaged)
+            parts["codebook"] = self.codebook
+        if self.adversary:
+            parts["adversary"] = self.adversary
         self.network = nn.ModuleDict(parts)
+
+    def _first(self) -> Autoencoder | VQAutoencoder:
+        """The autoencoder before the first step: new, or the one that the run goes on from."""
+        if self.own.start is not None:
+            return load_autoencoder(self.own.start, dtype=torch.float32)
+        config = autoencoder_config(self.own.preset)
+        return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
 
     def _features(self) -> FeatureNetwork | None:
         """The network of the perceptual loss; frozen, and in no checkpoint."""
@@ -92,53 +99,34 @@ class AutoencoderTask:
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.pictures is not None
+        own, samples = self.own, int(batch.positions[0])
         device = self.settings.loop.device
         pictures = batch.pictures.to(device)
         weights = None if batch.weights is None else batch.weights.to(device)
-        posterior = self.autoencoder.encode(pictures)
-        draw = normal(self.settings.seed, batch.positions, "posterior", posterior.mean.shape[1:])
-        reconstruction = self.autoencoder.decode(posterior.sample(draw.to(pictures)))
-        l1 = reconstruction_loss(reconstruction, pictures, weights, self.own.scales).mean()
-        kl = posterior.kl().mean() / posterior.mean[0].numel()
-        found = {"l1": l1, "kl": kl}
-        likeness = l1
+        passed = self.autoencoder.passed(
+            pictures, partial(normal, self.settings.seed, batch.positions, "posterior")
+        )
+        far = reconstruction_loss(passed.pictures, pictures, weights, own.scales, own.norm)
+        found = {own.norm: far.mean()}
+        likeness = found[own.norm]
         if self.features:
-            seen = perceptual_distance(self.features(reconstruction), self.features(pictures))
+            seen = perceptual_distance(self.features(passed.pictures), self.features(pictures))
             found["perceptual"] = seen.mean()
-            likeness = l1 + self.own.perceptual_weight * found["perceptual"]
-        total = likeness + self.own.kl_weight * kl
-        if self.discriminator:
-            adversarial, metrics = self._adversarial(
-                self.discriminator, likeness, reconstruction, pictures, int(batch.positions[0])
-            )
-            total, found = total + adversarial, found | metrics
-        return Loss(total, found)
-
-    def _adversarial(
-        self,
-        discriminator: PatchDiscriminator,
-        likeness: Tensor,
-        reconstruction: Tensor,
-        pictures: Tensor,
-        samples: int,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The losses of both sides, added: neither has a gradient where the other learns."""
-        own, metrics = self.own, {}
-        total = torch.zeros_like(likeness)
-        heard = ramp(samples, own.adversarial_start, own.adversarial_ramp)
-        if heard:
-            discriminator.requires_grad_(False)
-            fooled = generator_loss(discriminator(reconstruction))
-            discriminator.requires_grad_(True)
+            likeness = likeness + own.perceptual_weight * found["perceptual"]
+        quantised = passed.indices is not None
+        held, weight = ("codebook", own.codebook_weight) if quantised else ("kl", own.kl_weight)
+        found[held] = passed.cost.mean()
+        total = likeness if own.decoder_only else likeness + weight * found[held]
+        if self.adversary:
             last = self.autoencoder.decoder.conv_out.weight
-            alike = adaptive_weight(likeness, fooled, last)
-            total = total + heard * own.adversarial_weight * alike * fooled
-            metrics |= {"adversarial": fooled, "adaptive_weight": alike}
-        if samples >= own.discriminator_start:
-            logits = discriminator(torch.cat([pictures, reconstruction.detach()]))
-            metrics["discriminator"] = discriminator_loss(*logits.chunk(2))
-            total = total + metrics["discriminator"]
-        return total, metrics
+            lost, metrics = self.adversary(likeness, passed.pictures, pictures, last, samples)
+            total, found = total + lost, found | metrics
+        if self.codebook and passed.indices is not None:
+            book = self.autoencoder.quantize
+            found |= self.codebook.update(
+                book, passed.latents, passed.indices, self.settings.seed, samples
+            )
+        return Loss(total, found)
 
     @torch.inference_mode()
     def preview(self) -> Image.Image:
@@ -149,7 +137,15 @@ class AutoencoderTask:
         return contact_sheet(to_images(pairs.flatten(0, 1)), columns=6)
 
     def export(self, folder: Path) -> None:
-        """Fold the latents' measured mean and scale into the network; write the ``vae`` folder."""
+        """Write the ``vae`` folder, the latents' measured mean and scale folded into the network.
+
+        Where the decoder trained alone, they are what they were.
+        """
+        if not self.own.decoder_only:
+            self._fold()
+        save_component(self.autoencoder, folder / "vae")
+
+    def _fold(self) -> None:
         with torch.inference_mode():
             means = torch.cat(
                 [
@@ -166,8 +162,27 @@ class AutoencoderTask:
         fold_latents(self.autoencoder, means.mean(dim=(0, 2, 3)), std)
         config = replace(self.autoencoder.config, scaling_factor=1.0, shift_factor=None)
         self.autoencoder.config = config
-        save_component(self.autoencoder, folder / "vae")
 
     def _pictures(self, start: int, stop: int) -> Tensor:
         examples = self.source.examples(range(start, min(stop, len(self.source))))
         return torch.stack([e.picture for e in examples]).to(self.settings.loop.device)
+
+
+def freeze_latents(autoencoder: nn.Module) -> None:
+    """Keep all that decides what a picture's latent is, and which vector stands for it."""
+    for name, parameter in autoencoder.named_parameters():
+        parameter.requires_grad_(not name.startswith(FROZEN))
+
+
+def _check_size(own: AutoencoderSettings, size: int) -> None:
+    """UserError unless pictures of this side can be halved, and judged, so often."""
+    if size >> (own.scales - 1) == 0:
+        raise UserError(
+            f"autoencoder.scales = {own.scales}: data.size = {size} can be "
+            f"halved for {size.bit_length()} scales at most"
+        )
+    if own.adversarial_weight and size < SMALLEST:
+        raise UserError(
+            f"data.size = {size}: the discriminator of autoencoder.adversarial_weight looks at "
+            f"patches; it needs {SMALLEST} at least"
+        )

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import Autoencoder, Pixels, PixelsConfig, VQAutoencoder
 from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
@@ -53,7 +53,7 @@ class DiffusionTask:
             raise UserError("diffusion: the table is missing; task diffusion needs [diffusion]")
         self.settings, self.own = settings, settings.diffusion
         self.device = settings.loop.device
-        autoencoder = load_autoencoder(self.own.autoencoder, self.device, torch.float32)
+        autoencoder = self._first_stage()
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
         self.moments = self._encode_all(autoencoder, report)
@@ -67,6 +67,12 @@ class DiffusionTask:
             self.supervision, self.targets = self._supervise(report)
             parts["supervision"] = self.supervision
         self.network = nn.ModuleDict(parts)
+
+    def _first_stage(self) -> Autoencoder | VQAutoencoder | Pixels:
+        """The frozen autoencoder, or none at all."""
+        if str(self.own.autoencoder) == "pixels":
+            return Pixels(PixelsConfig(sample_size=self.settings.data.size))
+        return load_autoencoder(self.own.autoencoder, self.device, torch.float32)
 
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
@@ -200,6 +206,9 @@ class DiffusionTask:
         draw = normal(seed, positions, "posterior", shape).to(mean)
         latents = self.model.scale(mean + std * draw)
         added = normal(seed, positions, "noise", shape).to(mean)
+        if self.own.offset_noise:
+            offset = normal(seed, positions, "offset", (len(mean[0]), 1, 1)).to(mean)
+            added = added + self.own.offset_noise * offset
         schedule = self.model.scheduler.schedule
         count, shift = schedule.num_train_timesteps, self.own.timestep_shift
         t = even_timesteps(positions, seed, count, shift).to(self.device)

@@ -1,0 +1,67 @@
+"""Pixels: the autoencoder that leaves pictures as they are, for diffusion without a first stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from calotype.autoencoder.bottleneck import Posterior
+from calotype.layers import read_fields
+
+
+@dataclass(frozen=True)
+class PixelsConfig:
+    """What is said of pictures that are their own latents: the fields of our config.json.
+
+    The others are what every first stage says of its latents.
+    """
+
+    in_channels: int = 3
+    sample_size: int = 32
+    scaling_factor: float = 1.0
+    shift_factor: float | None = None
+
+    factor: ClassVar[int] = 1
+    force_upcast: ClassVar[bool] = False
+
+    @property
+    def latent_channels(self) -> int:
+        """Those of the pictures."""
+        return self.in_channels
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> PixelsConfig:
+        """The record in a config.json; UserError for what is not supported."""
+        return PixelsConfig(**read_fields(PixelsConfig, values, {}))
+
+    def to_json(self) -> dict[str, Any]:
+        """The config.json, which no other program knows."""
+        return {"_class_name": "Pixels", **asdict(self)}
+
+
+class Pixels(nn.Module):
+    """Pictures (B, C, H, W) are latents (B, C, H, W): the identity, f = 1.
+
+    With it, diffusion in pixels (Ho et al. 2020) is the same program as latent diffusion: LDM-1 of
+    Rombach et al. 2022, section 4.1.
+    """
+
+    def __init__(self, config: PixelsConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def factor(self) -> int:
+        """How many pixels a latent is wide."""
+        return self.config.factor
+
+    def encode(self, pictures: Tensor) -> Posterior:
+        """The pictures, as a distribution without spread."""
+        return Posterior.at(pictures)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The latents; not clamped to [-1, 1]."""
+        return latents

@@ -1,0 +1,26 @@
+"""The Frechet distance of two sets of features, each taken for a normal distribution."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def frechet_distance(first: Tensor, second: Tensor) -> float:
+    """Squared distance of the normal distributions fitted to features (N, D) and (M, D), D < N, M.
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson & Landau 1982; Heusel et al. 2017, equation
+    6). It is the FID only with the features that this takes from Inception; few samples make it
+    larger, so that only sets of one size can be compared.
+    """
+    (mean1, root1), (mean2, root2) = (_fitted(each.double()) for each in (first, second))
+    # The singular values of one root times the other are the square roots of C1 C2's eigenvalues.
+    common = torch.linalg.svdvals(root1 @ root2).sum()
+    spread = root1.square().sum() + root2.square().sum()
+    return float((mean1 - mean2).square().sum() + spread - 2 * common)
+
+
+def _fitted(features: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (D,) and the symmetric square root (D, D) of the covariance."""
+    values, vectors = torch.linalg.eigh(features.T.cov())
+    return features.mean(0), (vectors * values.clamp(min=0).sqrt()) @ vectors.T

@@ -1,0 +1,52 @@
+"""The adversary of an autoencoder: a discriminator, and what both sides lose by it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from calotype.autoencoder import (
+    PatchDiscriminator,
+    adaptive_weight,
+    discriminator_loss,
+    generator_loss,
+    ramp,
+)
+from calotype.training.settings import AutoencoderSettings
+
+
+class Adversary(nn.Module):
+    """A patch discriminator that begins to learn, and to be heard, when the settings say."""
+
+    def __init__(self, settings: AutoencoderSettings, channels: int) -> None:
+        super().__init__()
+        self.own = settings
+        self.network = PatchDiscriminator(channels=channels)
+
+    def forward(
+        self,
+        likeness: Tensor,
+        reconstruction: Tensor,
+        pictures: Tensor,
+        last: Tensor,
+        samples: int,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The losses of both sides, added: neither has a gradient where the other learns.
+
+        likeness: the loss that the adversarial one should pull like, at the weights ``last`` of the
+        decoder's last layer. samples: seen so far.
+        """
+        own, metrics, total = self.own, {}, likeness.new_zeros(())
+        heard = ramp(samples, own.adversarial_start, own.adversarial_ramp)
+        if heard:
+            self.network.requires_grad_(False)
+            fooled = generator_loss(self.network(reconstruction))
+            self.network.requires_grad_(True)
+            alike = adaptive_weight(likeness, fooled, last)
+            total = total + heard * own.adversarial_weight * alike * fooled
+            metrics |= {"adversarial": fooled, "adaptive_weight": alike}
+        if samples >= own.discriminator_start:
+            real, fake = self.network(torch.cat([pictures, reconstruction.detach()])).chunk(2)
+            metrics["discriminator"] = discriminator_loss(real, fake, own.adversarial_loss)
+            total = total + metrics["discriminator"]
+        return total, metrics
