@@ -5,7 +5,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calotype.autoencoder import Posterior, Quantizer, VQAutoencoder, VQConfig, perplexity
+from calotype.autoencoder import (
+    Posterior,
+    Quantizer,
+    VQAutoencoder,
+    VQConfig,
+    fold_latents,
+    perplexity,
+)
+from calotype.training.codebook import CodebookCare
 
 CONFIG = VQConfig(
     block_out_channels=(8, 16), norm_num_groups=4, num_vq_embeddings=16, vq_embed_dim=5
@@ -67,3 +75,74 @@ def test_diffusion_sees_what_is_not_quantised_yet():
         assert torch.equal(decoded, model.decode(model.quantize.look_up(exact.indices)))
     assert not posterior.std.any()
     assert torch.equal(Posterior.at(pictures).mean, pictures)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 12), st.booleans())
+@settings(deadline=None, max_examples=10)
+def test_dead_vectors_come_back_where_latents_are(seed: int, size: int, averaged: bool):
+    """Far from all latents but for one vector: some hundred batches later, all are in use."""
+    torch.manual_seed(seed)
+    book = Quantizer(size, 3)
+    book.embedding.weight.data[1:] += 1e3
+    care = CodebookCare(book, averaged)
+    assert book.embedding.weight.requires_grad is not averaged
+    revived = 0
+    for step in range(300):
+        latents = torch.randn(1, 3, 8, 8)
+        found = care.update(book, latents, book(latents).indices, seed, step)
+        revived += int(found["revived"])
+    assert revived >= size - 1
+    assert book.embedding.weight.abs().max() < 10
+    assert set(book(torch.randn(4, 3, 16, 16)).indices.unique().tolist()) == set(range(size))
+
+
+@given(st.integers(0, 2**32))
+@settings(deadline=None, max_examples=5)
+def test_averaged_vectors_are_the_means_of_what_they_stand_for(seed: int):
+    """Latents that never change: the vectors become the means of their own latents."""
+    torch.manual_seed(seed)
+    book, latents = Quantizer(2, 3), torch.randn(4, 3, 8, 8)
+    book.embedding.weight.data = torch.tensor([[-1.0, 0, 0], [1.0, 0, 0]])
+    care = CodebookCare(book, averaged=True)
+    indices = book(latents).indices
+    for step in range(1000):
+        care.update(book, latents, indices, seed, step)
+    places = latents.movedim(1, -1)
+    for index in (0, 1):
+        mean = places[indices == index].mean(0)
+        torch.testing.assert_close(book.embedding.weight[index], mean, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_revived_follows_from_seed_and_position():
+    """The same twice, another elsewhere: a resumed run draws what the unbroken one drew."""
+
+    def after(position: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        book = Quantizer(8, 3)
+        care = CodebookCare(book, averaged=False)
+        care.uses.zero_()
+        latents = torch.randn(2, 3, 8, 8)
+        care.update(book, latents, book(latents).indices, 5, position)
+        return book.embedding.weight.detach()
+
+    assert torch.equal(after(7), after(7))
+    assert not torch.equal(after(7), after(8))
+
+
+@given(st.integers(0, 1000))
+@settings(deadline=None)
+def test_folding_moves_the_codebook_along(seed: int):
+    """Latents of mean 0 and mean square 1 over all channels, the same vectors, the same picture."""
+    torch.manual_seed(seed)
+    model, pictures = VQAutoencoder(CONFIG).double(), torch.rand(3, 3, 16, 16).double() * 2 - 1
+    with torch.no_grad():
+        before = model.encode(pictures).mean
+        chosen, shown = model.quantize(before).indices, model.decode(before)
+        fold_latents(model, before.mean(dim=(0, 2, 3)), before.std(dim=(0, 2, 3)))
+        after = model.encode(pictures).mean
+        again = model.quantize(after).indices
+    mean, std = after.mean(dim=(0, 2, 3)), after.std(dim=(0, 2, 3))
+    torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-9)
+    assert float(std.square().mean()) == pytest.approx(1)
+    assert torch.equal(again, chosen)
+    torch.testing.assert_close(model.decode(after), shown, rtol=1e-6, atol=1e-9)

@@ -11,8 +11,12 @@ from calotype.unet import UNetConfig
 PRESETS: dict[str, ModuleType] = {"scenes": scenes, "sd1": sd1, "sd2": sd2, "tiny": tiny}
 
 for _f in compression.UNETS:
-    PRESETS[f"compression-f{_f}"] = SimpleNamespace(UNET=compression.UNETS[_f], AUTOENCODER=compression.AUTOENCODERS.get(_f), TEXT=scenes.TEXT)
-PRESETS["compression-vq"] = SimpleNamespace(UNET=compression.UNETS[4], AUTOENCODER=compression.VQ, TEXT=scenes.TEXT)
+    PRESETS[f"compression-f{_f}"] = SimpleNamespace(
+        UNET=compression.UNETS[_f], AUTOENCODER=compression.AUTOENCODERS.get(_f), TEXT=scenes.TEXT
+    )
+PRESETS["compression-vq"] = SimpleNamespace(
+    UNET=compression.UNETS[4], AUTOENCODER=compression.VQ, TEXT=scenes.TEXT
+)
 
 
 def autoencoder_config(name: str) -> AutoencoderConfig:

@@ -77,7 +77,9 @@ class DiffusionTask:
     def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
         side = self.settings.data.size // autoencoder.factor
-        unet, text, scheduler = self._trained(side) if self.own.start else self._fresh(side)
+        channels = autoencoder.config.latent_channels
+        made = self._trained(side) if self.own.start else self._fresh(side, channels)
+        unet, text, scheduler = made
         if self.own.zero_terminal_snr:
             scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
         if unet.config.in_channels != autoencoder.config.latent_channels:
@@ -92,10 +94,15 @@ class DiffusionTask:
             scheduler=scheduler,
         )
 
-    def _fresh(self, side: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
-        """The preset's UNet and text encoder, with a vocabulary learned from the captions."""
+    def _fresh(self, side: int, channels: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
+        """The preset's UNet, for these latents, and text encoder; a vocabulary of the captions."""
         text = text_config(self.own.preset)
-        config = replace(unet_config(self.own.preset), sample_size=side)
+        config = replace(
+            unet_config(self.own.preset),
+            sample_size=side,
+            in_channels=channels,
+            out_channels=channels,
+        )
         longest, vocabulary = text.max_position_embeddings, self.own.vocabulary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
