@@ -6,7 +6,7 @@ from calotype.autoencoder.adversarial import (
     generator_loss,
     ramp,
 )
-from calotype.autoencoder.autoencoder import Autoencoder, VQAutoencoder
+from calotype.autoencoder.autoencoder import Autoencoder, FirstStage, VQAutoencoder
 from calotype.autoencoder.bottleneck import Posterior
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
@@ -18,6 +18,7 @@ from calotype.autoencoder.quantizer import Quantizer, perplexity
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
+    "FirstStage",
     "PatchDiscriminator",
     "Posterior",
     "Quantizer",

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import FirstStage
 from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
@@ -68,15 +68,15 @@ class DiffusionTask:
             parts["supervision"] = self.supervision
         self.network = nn.ModuleDict(parts)
 
-    def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
+    def _build(self, autoencoder: FirstStage) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
         side = self.settings.data.size // autoencoder.factor
         unet, text, scheduler = self._trained(side) if self.own.start else self._fresh(side)
         if self.own.zero_terminal_snr:
             scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
-        if unet.config.in_channels != autoencoder.config.latent_channels:
+        if unet.config.in_channels != autoencoder.config.diffused_channels:
             raise UserError(
-                f"diffusion.autoencoder: it makes {autoencoder.config.latent_channels} channels, "
+                f"diffusion.autoencoder: it makes {autoencoder.config.diffused_channels} channels, "
                 f"but the UNet takes {unet.config.in_channels}"
             )
         return LatentDiffusion(
@@ -137,7 +137,7 @@ class DiffusionTask:
 
         return first() if self.own.text_rate else kept_text(self.settings.out, first)
 
-    def _encode_all(self, autoencoder: Autoencoder, report: Report):
+    def _encode_all(self, autoencoder: FirstStage, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""
 
         @torch.inference_mode()
