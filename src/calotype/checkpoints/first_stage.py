@@ -105,8 +105,7 @@ def _config(
     try:
         form = form_of(tensors)
     except UserError as error:
-        first = min(tensors, default="nothing")
-        raise UserError(f"{single.path}: {error}, but found {first}") from None
+        raise UserError(f"{single.path}: {error}") from None
     known = [(family.autoencoder, f"{family.name}'s, whose form it has") for family in FAMILIES]
     if own is not None:
         known.insert(0, (own.config, "the model's, whose form it has"))

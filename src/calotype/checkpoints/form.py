@@ -18,7 +18,7 @@ GROUPS = 32  # of every norm in the published autoencoders
 CODEBOOK = "quantize.embedding.weight"
 LAYER = re.compile(
     r"(?P<side>encoder\.down|decoder\.up)(?P<published>_blocks)?\.(?P<level>\d{1,3})"
-    r"\.(?P<kind>block|resnets|attn|attentions)\.(?P<number>\d{1,3})\.(?P<rest>.*)"
+    r"\.(?P<kind>block|resnets|attn|attentions)\.(?P<number>\d{1,3})\..*"
 )
 """A layer of a level, as CompVis' files and the published folders name it."""
 MIDDLE = ("encoder.mid.attn_1.", "encoder.mid_block.attentions.0.")
@@ -31,32 +31,16 @@ def form_of(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
     1, norm_num_groups 32 or else the most that divides every width. UserError for what is missing;
     whether all else fits is for the caller to see.
     """
-    widths: dict[int, int] = {}
-    layers, attending, published = 0, set[tuple[str, int]](), False
-    for name in tensors:
-        found = LAYER.fullmatch(name)
-        if found is None:
-            continue
-        side, level, published = found["side"], int(found["level"]), found["published"] is not None
-        if found["kind"] in ("attn", "attentions"):
-            attending.add((side, level))
-        elif side == "encoder.down" and found["rest"] == "conv1.weight":
-            widths[level] = _size(tensors, name, 0)
-            layers = max(layers, int(found["number"]) + 1)
-    if not widths:
-        raise UserError("no autoencoder: no level of an encoder is in it")
-    down = [("encoder.down", level) in attending for level in range(len(widths))]
-    up = [("decoder.up", level) in attending for level in range(len(widths))]
+    widths, layers, down, up = _levels(tensors)
     told: dict[str, Any] = {
         "in_channels": _size(tensors, "encoder.conv_in.weight", 1),
         "out_channels": _size(tensors, "decoder.conv_out.weight", 0),
         "down_block_types": _types("down_block_types", down),
-        # CompVis' files count both ways from the largest size, the published folders do not.
-        "up_block_types": _types("up_block_types", up if published else up[::-1]),
-        "block_out_channels": tuple(widths[level] for level in sorted(widths)),
+        "up_block_types": _types("up_block_types", up),
+        "block_out_channels": widths,
         "layers_per_block": layers,
         "latent_channels": _size(tensors, "decoder.conv_in.weight", 1),
-        "norm_num_groups": math.gcd(GROUPS, *widths.values()),
+        "norm_num_groups": math.gcd(GROUPS, *widths),
         "scaling_factor": 1.0,
         "mid_block_add_attention": any(name.startswith(MIDDLE) for name in tensors),
     }
@@ -68,6 +52,30 @@ def form_of(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
         use_quant_conv="quant_conv.weight" in tensors,
         use_post_quant_conv="post_quant_conv.weight" in tensors,
     )
+
+
+def _levels(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int, list[bool], list[bool]]:
+    """Each level's width, the layers of one, and which attend, down and up in their order."""
+    levels, layers, attending, published = 0, 0, set[tuple[str, int]](), False
+    for name in tensors:
+        found = LAYER.fullmatch(name)
+        if found is None:
+            continue
+        side, level, published = found["side"], int(found["level"]), found["published"] is not None
+        if found["kind"] in ("attn", "attentions"):
+            attending.add((side, level))
+        elif side == "encoder.down":
+            levels, layers = max(levels, level + 1), max(layers, int(found["number"]) + 1)
+    if not levels:
+        first = min(tensors, default="nothing")
+        raise UserError(f"no autoencoder: no level of an encoder is in it, but {first}")
+    blocks, block = ("_blocks", "resnets") if published else ("", "block")
+    first = f"encoder.down{blocks}.{{}}.{block}.0.conv1.weight"
+    widths = tuple(_size(tensors, first.format(level), 0) for level in range(levels))
+    down = [("encoder.down", level) in attending for level in range(levels)]
+    up = [("decoder.up", level) in attending for level in range(levels)]
+    # CompVis' files count both ways from the largest size, the published folders do not.
+    return widths, layers, down, up if published else up[::-1]
 
 
 def same_form(one: AutoencoderConfig, other: AutoencoderConfig) -> bool:
