@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import FirstStage
 from calotype.condition import Condition
 from calotype.conditioning import Conditioner, TextEmbedder
 from calotype.conditioning.prompt import Weighting, contexts
@@ -32,7 +32,7 @@ class LatentDiffusion:
     """
 
     unet: UNet
-    autoencoder: Autoencoder
+    autoencoder: FirstStage
     conditioner: Conditioner
     scheduler: SchedulerConfig
     name: str = ""
@@ -121,5 +121,5 @@ class LatentDiffusion:
 
     @property
     def _picture_weight(self) -> Tensor:
-        """A weight whose device and type are the autoencoder's."""
-        return self.autoencoder.encoder.conv_in.weight
+        """A weight whose device and type are the autoencoder's; the UNet's where it has none."""
+        return next(self.autoencoder.parameters(), self.unet.conv_in.weight)

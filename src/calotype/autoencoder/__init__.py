@@ -7,7 +7,7 @@ from calotype.autoencoder.adversarial import (
     generator_loss,
     ramp,
 )
-from calotype.autoencoder.autoencoder import Autoencoder, VQAutoencoder
+from calotype.autoencoder.autoencoder import Autoencoder, FirstStage, VQAutoencoder
 from calotype.autoencoder.bottleneck import Passed, Posterior
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
@@ -21,6 +21,7 @@ __all__ = [
     "Adversarial",
     "Autoencoder",
     "AutoencoderConfig",
+    "FirstStage",
     "Norm",
     "Passed",
     "PatchDiscriminator",

@@ -1,4 +1,4 @@
-"""The autoencoder: encoder, bottleneck and decoder together."""
+"""The autoencoders: encoder, bottleneck and decoder together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from calotype.autoencoder.bottleneck import Passed, Posterior
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.decoder import Decoder
 from calotype.autoencoder.encoder import Encoder
+from calotype.autoencoder.pixels import Pixels
 from calotype.autoencoder.quantizer import Quantizer
 
 Draw = Callable[[torch.Size], Tensor]
@@ -67,13 +68,13 @@ class VQAutoencoder(nn.Module):
     """The same around a codebook: latents are quantised on their way into the decoder.
 
     What ``encode`` gives, and a diffusion model learns, is not quantised yet (Rombach et al. 2022,
-    section 3.1: the quantisation is absorbed by the decoder): (B, codebook_channels, h, w).
+    section 3.1: the quantisation is absorbed by the decoder): (B, config.diffused_channels, h, w).
     """
 
     def __init__(self, config: VQConfig) -> None:
         super().__init__()
         self.config = config
-        inside, outside = config.latent_channels, config.codebook_channels
+        inside, outside = config.latent_channels, config.diffused_channels
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.quant_conv = nn.Conv2d(inside, outside, 1)
@@ -103,3 +104,7 @@ class VQAutoencoder(nn.Module):
     def decode_quantized(self, latents: Tensor) -> Tensor:
         """The pictures of latents that are vectors of the codebook already."""
         return self.decoder(self.post_quant_conv(latents))
+
+
+FirstStage = Autoencoder | VQAutoencoder | Pixels
+"""Whatever carries pictures to the latents of a diffusion model and back."""

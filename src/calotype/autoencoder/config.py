@@ -96,6 +96,11 @@ class AutoencoderConfig:
         return 2 * self.latent_channels
 
     @property
+    def diffused_channels(self) -> int:
+        """Channels of the latents that a diffusion model sees."""
+        return self.latent_channels
+
+    @property
     def factor(self) -> int:
         """How many pixels a latent is wide: 8 in Stable Diffusion."""
         return 2 ** (len(self.block_out_channels) - 1)
@@ -115,7 +120,6 @@ class VQConfig(AutoencoderConfig):
     """What an autoencoder with a codebook is built from: those of a published VQModel config.json.
 
     num_vq_embeddings, vq_embed_dim: how many vectors, of how many channels (None: latent_channels).
-        The latent that a diffusion model sees has vq_embed_dim channels.
     """
 
     latent_channels: int = 3
@@ -129,8 +133,8 @@ class VQConfig(AutoencoderConfig):
         return self.latent_channels
 
     @property
-    def codebook_channels(self) -> int:
-        """Channels of the codebook's vectors."""
+    def diffused_channels(self) -> int:
+        """Channels of the codebook's vectors, and of the latents that are not quantised yet."""
         return self.latent_channels if self.vq_embed_dim is None else self.vq_embed_dim
 
     @staticmethod

@@ -28,7 +28,7 @@ class PixelsConfig:
     force_upcast: ClassVar[bool] = False
 
     @property
-    def latent_channels(self) -> int:
+    def diffused_channels(self) -> int:
         """Those of the pictures."""
         return self.in_channels
 

@@ -33,8 +33,10 @@ class Quantizer(nn.Module):
     def forward(self, latents: Tensor) -> Quantized:
         """The nearest vectors; the gradient goes straight through to ``latents``."""
         with torch.no_grad():
-            places = latents.movedim(1, -1).flatten(0, -2).to(self.embedding.weight)
-            indices = torch.cdist(places, self.embedding.weight).argmin(dim=1)
+            # Half precision has no such distances, and would not tell near vectors apart.
+            wide = torch.promote_types(latents.dtype, torch.float32)
+            places = latents.movedim(1, -1).flatten(0, -2).to(wide)
+            indices = torch.cdist(places, self.embedding.weight.to(wide)).argmin(dim=1)
         indices = indices.reshape(latents.shape[0], *latents.shape[2:])
         # The difference is exactly 0, and has the gradient of the latents.
         straight = latents - latents.detach()

@@ -10,7 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, VQConfig
+from calotype.autoencoder import (
+    Autoencoder,
+    AutoencoderConfig,
+    Pixels,
+    PixelsConfig,
+    VQAutoencoder,
+    VQConfig,
+)
 from calotype.checkpoints.aliases import AUTOENCODER, TEXT_ENCODER, Alias, present_name
 from calotype.checkpoints.files import (
     read_json,
@@ -68,7 +75,12 @@ CLIP_TEXT = Kind(
 VQ_MODEL = replace(
     AUTOENCODER_KL, config=VQConfig, network=VQAutoencoder, published=("diffusers", "VQModel")
 )
+PIXELS = replace(
+    AUTOENCODER_KL, config=PixelsConfig, network=Pixels, published=("calotype", "Pixels"), aliases=()
+)
+FIRST_STAGES = (AUTOENCODER_KL, VQ_MODEL, PIXELS)
 KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
+"""The networks of a model; in the place of the autoencoder may be any of ``FIRST_STAGES``."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,7 @@ class Component:
     """A network at rest: its config and its tensors under our names, mapped from ``path``.
 
     dropped: tensors of the file that are no part of it, with the reason.
+    rule: what tells the fields of its config that no tensor tells.
     """
 
     kind: Kind
@@ -83,6 +96,7 @@ class Component:
     tensors: Mapping[str, Tensor]
     path: Path
     dropped: Mapping[str, str] = field(default_factory=dict)
+    rule: str = "config.json"
 
 
 def read_component(kind: Kind, folder: Path) -> Component:
@@ -98,6 +112,22 @@ def read_component(kind: Kind, folder: Path) -> Component:
     require_fit(tensors, shapes(kind, config), f"{path} does not fit the config.json beside it")
     left = (name for name in held if present_name(name, kind.aliases) is None)
     return Component(kind, config, tensors, path, dict.fromkeys(left, "0, 1, 2, ..."))
+
+
+def read_first_stage(folder: Path) -> Component:
+    """The autoencoder in a folder, of whichever kind: see ``read_component``."""
+    values = _config_json(folder, AUTOENCODER_KL.file)
+    return read_component(first_stage_kind(values, folder / "config.json"), folder)
+
+
+def first_stage_kind(values: Any, where: object) -> Kind:
+    """The kind of autoencoder that a config.json names; AutoencoderKL where it names none."""
+    if not isinstance(values, dict) or "_class_name" not in values:
+        return AUTOENCODER_KL
+    classes, named = {kind.published[1]: kind for kind in FIRST_STAGES}, values["_class_name"]
+    if str(named) not in classes:
+        raise UserError(f"{where}: _class_name = {named!r:.60}; supported: {' or '.join(classes)}")
+    return classes[str(named)]
 
 
 def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
@@ -148,10 +178,13 @@ def load_component(
 
 def read_config(kind: Kind, folder: Path) -> Any:
     """The config of a network's folder; raises UserError with the file's name."""
+    return config_of(kind, _config_json(folder, kind.file), str(folder / "config.json"))
+
+
+def _config_json(folder: Path, file: str) -> dict[str, Any]:
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; it should hold config.json and {kind.file}")
-    path = folder / "config.json"
-    return config_of(kind, read_json(path), str(path))
+        raise UserError(f"{folder}: no such folder; it should hold config.json and {file}")
+    return read_json(folder / "config.json")
 
 
 def config_of(kind: Kind, values: Any, where: str) -> Any:
@@ -166,7 +199,7 @@ def config_of(kind: Kind, values: Any, where: str) -> Any:
 
 def of_network(network: Any, path: Path = Path()) -> Component:
     """A network in memory as one at rest."""
-    (kind,) = (kind for kind in (*KINDS, VQ_MODEL) if isinstance(network, kind.network))
+    (kind,) = (kind for kind in {*KINDS, *FIRST_STAGES} if isinstance(network, kind.network))
     return Component(kind, network.config, network.state_dict(), path)
 
 

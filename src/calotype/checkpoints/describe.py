@@ -8,8 +8,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, Component, read_component
-from calotype.checkpoints.first_stage import autoencoder_in
+from calotype.autoencoder import VQConfig
+from calotype.checkpoints.component import CLIP_TEXT, Component, read_component
+from calotype.checkpoints.first_stage import ASSUMED, autoencoder_in, read_autoencoder
 from calotype.checkpoints.hashes import sha256
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.load import decided, find, read_parts
@@ -35,14 +36,14 @@ def describe(model: str | Path) -> Iterator[Row]:
                 _told(read_component(CLIP_TEXT, path / CLIP_TEXT.folder).tensors),
             )
         else:
-            yield from _autoencoder(path, read_component(AUTOENCODER_KL, path))
+            yield from _autoencoder(path, read_autoencoder(path))
         return
     if path.suffix not in PICKLES | {".safetensors"}:
         raise UserError(
             f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt, .pth or .bin"
         )
     single = open_single(path)
-    if not any(name.startswith(compvis.UNET) for name in single.tensors):
+    if not single.whole:
         yield from _other(single)
         return
     try:
@@ -57,6 +58,7 @@ def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[R
     yield "family", parts.family
     for component in parts.networks:
         yield component.kind.folder, _told(component.tensors)
+    yield from _latents(parts.autoencoder)
     yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
     known = decided(parts)
     yield "prediction", f"{known.scheduler.prediction_type} ({known.rule})"
@@ -65,7 +67,7 @@ def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[R
         yield "running average", "yes: --ema takes it" if averaged else "no"
         if single.steps is not None:
             yield "global_step", f"{single.steps:,}"
-    for why, names in left_out(parts):
+    for why, names in left_out(parts.dropped):
         yield "left out", f"{names}: {why}"
     if single:
         yield from _hashes(path)
@@ -76,20 +78,32 @@ def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[R
 
 
 def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
-    yield "family", "an autoencoder"
-    yield "vae", _told(component.tensors)
-    config = component.config
-    yield "latents", f"{config.latent_channels} channels, 1/{config.factor} of the picture's side"
+    yield "family", f"an autoencoder, {component.kind.published[1]}"
+    yield component.kind.folder, _told(component.tensors)
+    yield from _latents(component)
+    yield "scaling_factor", f"{component.config.scaling_factor:g} ({component.rule})"
+    if component.rule == ASSUMED:
+        yield "norm_num_groups", f"{component.config.norm_num_groups} ({ASSUMED})"
+    for why, names in left_out(component.dropped):
+        yield "left out", f"{names}: {why}"
     if path.is_file():
         yield from _hashes(path)
+
+
+def _latents(component: Component) -> Iterator[Row]:
+    config = component.config
+    yield "latents", f"{config.diffused_channels} channels, 1/{config.factor} of the picture's side"
+    if isinstance(config, VQConfig):
+        yield "codebook", f"{config.num_vq_embeddings:,} vectors"
 
 
 def _other(single: Single) -> Iterator[Row]:
     """A file without a UNet: an autoencoder, or names and numbers."""
     try:
         component = autoencoder_in(single)
-    except UserError:
-        yield from _unknown(single, "neither a whole model nor an autoencoder")
+    except UserError as error:
+        why = str(error).removeprefix(f"{single.path}: ")
+        yield from _unknown(single, f"no whole model; {why}")
     else:
         yield from _autoencoder(single.path, component)
 

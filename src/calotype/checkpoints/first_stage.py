@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
-from calotype.checkpoints.aliases import Alias
+from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
+    FIRST_STAGES,
     Component,
-    read_component,
+    config_of,
+    first_stage_kind,
+    read_first_stage,
     require_fit,
     shapes,
     under_present_names,
 )
+from calotype.checkpoints.form import form_of, same_form
 from calotype.checkpoints.keymap import gather, shapes_there
 from calotype.checkpoints.layouts import autoencoder, compvis
-from calotype.checkpoints.single import Single, open_single, single_parts
+from calotype.checkpoints.single import Single, open_single, with_scale
 from calotype.errors import UserError
 from calotype.presets.families import FAMILIES
 
 DECODER = ("decoder.", "post_quant_conv.")
+ASSUMED = "assumed: no tensor tells it"
 
 
 def read_autoencoder(path: Path, own: Component | None = None) -> Component:
@@ -34,50 +38,79 @@ def read_autoencoder(path: Path, own: Component | None = None) -> Component:
     """
     if path.is_dir():
         inside = path / AUTOENCODER_KL.folder
-        return read_component(AUTOENCODER_KL, inside if inside.is_dir() else path)
+        return read_first_stage(inside if inside.is_dir() else path)
     return autoencoder_in(open_single(path), own)
+
+
+def autoencoder_alone(path: Path) -> Component | None:
+    """The autoencoder in a folder or file that holds nothing else; None where more is expected."""
+    if path.is_dir():
+        ours = path / "config.json", path / AUTOENCODER_KL.folder
+        whole = (path / "model_index.json").exists() or not any(place.exists() for place in ours)
+        return None if whole else read_autoencoder(path)
+    single = open_single(path)
+    return None if single.whole else autoencoder_in(single)
 
 
 def autoencoder_in(single: Single, own: Component | None = None) -> Component:
     """The autoencoder in an open file: see ``read_autoencoder``."""
-    if any(name.startswith(compvis.UNET) for name in single.tensors):
-        return single_parts(single).autoencoder
-    return _alone(single, own)
-
-
-def _alone(single: Single, own: Component | None) -> Component:
-    """The autoencoder in a file of its own, with or without the prefix of a whole model's."""
-    start = compvis.AUTOENCODER
-    prefixed = under_present_names(single.tensors, compvis.ALIASES, single.path)
-    bare = under_present_names(prefixed, (Alias(rf"{start}(.*)", r"\1"),), single.path)
-    dropped = {name: why for name in bare if (why := compvis.why_dropped(start + name))}
-    tensors = {name: tensor for name, tensor in bare.items() if name not in dropped}
-    config = own.config if own else _config(tensors, single.path)
-    ours = shapes(AUTOENCODER_KL, config)
+    tensors, dropped = _bare(single)
+    of_decoder = own if all(name.startswith(DECODER) for name in tensors) else None
+    if of_decoder:
+        config, rule = of_decoder.config, of_decoder.rule
+    else:
+        config, rule = _config(single, tensors, own)
+    (kind,) = (kind for kind in FIRST_STAGES if kind.config is type(config))
+    wanted = shapes(kind, config)
     kept: Mapping[str, Tensor] = {}
-    if own and all(name.startswith(DECODER) for name in tensors):
-        ours = {name: shape for name, shape in ours.items() if name.startswith(DECODER)}
-        kept = own.tensors
+    if of_decoder:
+        wanted = {name: shape for name, shape in wanted.items() if name.startswith(DECODER)}
+        kept = of_decoder.tensors
     what = f"{single.path} does not fit the autoencoder"
     if "decoder.up_blocks.0.resnets.0.norm1.weight" in tensors:  # the published folders' names
-        found = under_present_names(tensors, AUTOENCODER_KL.aliases, single.path)
-        require_fit(found, ours, what)
+        found = under_present_names(tensors, kind.aliases, single.path)
+        require_fit(found, wanted, what)
     else:
-        places = autoencoder.places(config, [*ours])
-        require_fit(tensors, shapes_there(places, ours), what)
+        places = autoencoder.places(config, [*wanted])
+        require_fit(tensors, shapes_there(places, wanted), what)
         found = gather(places, tensors)
-    return Component(AUTOENCODER_KL, config, {**kept, **found}, single.path, dropped)
+    return Component(kind, config, {**kept, **found}, single.path, dropped, rule)
 
 
-def _config(tensors: Mapping[str, Tensor], path: Path) -> Any:
-    """The config of the published autoencoder with this file's number of levels."""
-    levels = {
-        name.split(".")[2]
-        for name in tensors
-        if name.startswith(("decoder.up.", "decoder.up_blocks."))
-    }
-    for family in FAMILIES:
-        if len(family.autoencoder.block_out_channels) == len(levels):
-            return family.autoencoder
-    found = min(tensors, default="nothing")
-    raise UserError(f"{path}: holds no autoencoder of a known form, but {found}")
+def _bare(single: Single) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The autoencoder's tensors without the prefix that a whole model's have; what is left out."""
+    start = compvis.AUTOENCODER
+    named = under_present_names(single.tensors, compvis.ALIASES, single.path)
+    prefix = "" if any(name.startswith(start) for name in named) else start
+    tensors: dict[str, Tensor] = {}
+    dropped: dict[str, str] = {}
+    for name, tensor in named.items():
+        full = prefix + name
+        if why := compvis.why_dropped(full):
+            dropped[name] = why
+        elif full.startswith(start):
+            tensors[full.removeprefix(start)] = tensor
+        else:
+            dropped[name] = "no part of the autoencoder"
+    return tensors, dropped
+
+
+def _config(
+    single: Single, tensors: Mapping[str, Tensor], own: Component | None
+) -> tuple[AutoencoderConfig, str]:
+    """The config of a file's autoencoder, and what tells the fields that no tensor tells."""
+    if single.configs:
+        where, values = f"{single.path}, in its header", single.configs[AUTOENCODER_KL.folder]
+        return config_of(first_stage_kind(values, where), values, where), "the header"
+    try:
+        form = form_of(tensors)
+    except UserError as error:
+        raise UserError(f"{single.path}: {error}") from None
+    known = [(family.autoencoder, f"{family.name}'s, whose form it has") for family in FAMILIES]
+    if own is not None:
+        known.insert(0, (own.config, "the model's, whose form it has"))
+    told = ((config, rule) for config, rule in known if same_form(config, form))
+    config, rule = next(told, (form, ASSUMED))
+    if "scale_factor" in single.tensors:
+        return with_scale(config, single.tensors, single.path), "scale_factor of the file"
+    return config, rule

@@ -8,9 +8,11 @@ from typing import Any
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     CLIP_TEXT,
+    FIRST_STAGES,
     KINDS,
     UNET,
     read_component,
+    read_first_stage,
 )
 from calotype.checkpoints.files import read_json
 from calotype.checkpoints.parts import Parts
@@ -40,7 +42,7 @@ def folder_parts(folder: Path) -> Parts:
     scheduler = _scheduler(folder / "scheduler" / "scheduler_config.json")
     return Parts(
         unet=unet,
-        autoencoder=read_component(AUTOENCODER_KL, folder / AUTOENCODER_KL.folder),
+        autoencoder=read_first_stage(folder / AUTOENCODER_KL.folder),
         text=text,
         tokenizer=tokenizer_of(folder, text.config),
         scheduler=scheduler,
@@ -61,6 +63,7 @@ def _require_supported(folder: Path) -> dict[str, str]:
         raise UserError(f"{folder}: not a model's folder: it holds no model_index.json")
     index = read_json(path)
     wanted: dict[str, Any] = {kind.folder: [list(kind.published)] for kind in KINDS}
+    wanted[AUTOENCODER_KL.folder] = [list(kind.published) for kind in FIRST_STAGES]
     wanted["tokenizer"] = [["transformers", "CLIPTokenizer"], ["transformers", "CLIPTokenizerFast"]]
     for name, allowed in wanted.items():
         if index.get(name) not in allowed:

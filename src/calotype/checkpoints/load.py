@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import FirstStage
 from calotype.checkpoints.component import Component, build
 from calotype.checkpoints.first_stage import read_autoencoder
 from calotype.checkpoints.folder import folder_parts
@@ -81,7 +81,7 @@ def assemble(
     of_autoencoder = torch.float32 if dtype == torch.float16 else dtype
     loaded = LatentDiffusion(
         unet=unet,
-        autoencoder=cast(Autoencoder, build(parts.autoencoder, device, of_autoencoder, last=True)),
+        autoencoder=cast(FirstStage, build(parts.autoencoder, device, of_autoencoder, last=True)),
         conditioner=Conditioner([TextEmbedder(parts.tokenizer, text)]),
         scheduler=parts.scheduler,
         name=parts.name,
@@ -112,9 +112,9 @@ def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:
 
 def load_autoencoder(
     model: str | Path, device: torch.device | str = "cpu", dtype: torch.dtype | None = None
-) -> Autoencoder:
+) -> FirstStage:
     """The autoencoder of that name, in its own folder, in a model's, or in a file."""
-    return cast(Autoencoder, build(read_autoencoder(find(model)), device, dtype))
+    return cast(FirstStage, build(read_autoencoder(find(model)), device, dtype))
 
 
 def find(model: str | Path) -> Path:
@@ -154,8 +154,8 @@ def _require_match(parts: Parts, path: Path) -> None:
             f"{path}: unet: cross_attention_dim = {unet.cross_attention_dim}, "
             f"but text_encoder: hidden_size = {text.hidden_size}"
         )
-    if unet.out_channels != autoencoder.latent_channels:
+    if unet.out_channels != autoencoder.diffused_channels:
         raise UserError(
-            f"{path}: unet: out_channels = {unet.out_channels}, "
-            f"but vae: latent_channels = {autoencoder.latent_channels}"
+            f"{path}: unet: out_channels = {unet.out_channels}, but the latents of the autoencoder "
+            f"in {parts.autoencoder.path} have {autoencoder.diffused_channels} channels"
         )

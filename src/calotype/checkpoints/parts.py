@@ -39,10 +39,10 @@ class Parts:
         return self.unet, self.autoencoder, self.text
 
 
-def left_out(parts: Parts) -> Iterator[tuple[str, str]]:
-    """(reason, what was left out for it) of a model's parts: one name, or how many."""
+def left_out(dropped: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(reason, what was left out for it) of what was dropped: one name, or how many."""
     reasons: dict[str, list[str]] = {}
-    for name, why in parts.dropped.items():
+    for name, why in dropped.items():
         reasons.setdefault(why, []).append(name)
     for why, names in reasons.items():
         yield why, names[0] if len(names) == 1 else f"{len(names)}, such as {names[0]}"

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calotype.checkpoints.component import KINDS, of_network, write_component
+from calotype.checkpoints.component import Component, of_network, write_component
 from calotype.checkpoints.files import write_folder_atomically, write_json, write_safetensors
 from calotype.checkpoints.keymap import scatter
-from calotype.checkpoints.layouts import compvis
+from calotype.checkpoints.layouts import autoencoder, compvis
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.single import HEADER
 from calotype.conditioning import Tokenizer
@@ -68,7 +68,7 @@ def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -
         (temporary / "scheduler").mkdir()
         write_json(temporary / "scheduler" / "scheduler_config.json", scheduler)
         channels = parts.unet.config.in_channels
-        index = _index(channels, scheduler["_class_name"])
+        index = _index(parts, scheduler["_class_name"])
         if channels == UPSCALER:
             (temporary / "low_res_scheduler").mkdir()
             low = temporary / "low_res_scheduler" / "scheduler_config.json"
@@ -102,6 +102,22 @@ def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> 
     write_safetensors(path, placed, {HEADER: json.dumps(configs, ensure_ascii=False)})
 
 
+def write_first_stage(component: Component, out: Path, dtype: torch.dtype | None = None) -> None:
+    """Write an autoencoder alone, whole or not at all: a file .safetensors, or else a folder.
+
+    The file has CompVis' names without a prefix, as its programs write autoencoders, and its config
+    in the header.
+    """
+    if out.suffix != ".safetensors":
+        with write_folder_atomically(out) as temporary:
+            write_component(component, temporary, dtype)
+        return
+    places = autoencoder.places(component.config, [*component.tensors])
+    tensors = {n: t.to(dtype=dtype) for n, t in scatter(places, component.tensors).items()}
+    configs = {component.kind.folder: component.config.to_json()}
+    write_safetensors(out, tensors, {HEADER: json.dumps(configs)})
+
+
 def _words(tokenizer: Tokenizer) -> str | dict[str, str]:
     """What a header says of the words: CLIP's are known by what fills short texts."""
     vocabulary, clip = tokenizer.vocabulary, clip_vocabulary()
@@ -110,12 +126,12 @@ def _words(tokenizer: Tokenizer) -> str | dict[str, str]:
     return pad if same else vocabulary.to_files()
 
 
-def _index(channels: int, scheduler: str) -> dict[str, Any]:
+def _index(parts: Parts, scheduler: str) -> dict[str, Any]:
     """The model_index.json of a model without a filter of finished pictures."""
     return {
-        "_class_name": PIPELINES.get(channels, PIPELINES[4]),
+        "_class_name": PIPELINES.get(parts.unet.config.in_channels, PIPELINES[4]),
         "_diffusers_version": _DIFFUSERS,
-        **{kind.folder: list(kind.published) for kind in KINDS},
+        **{c.kind.folder: list(c.kind.published) for c in parts.networks},
         "tokenizer": ["transformers", "CLIPTokenizer"],
         "scheduler": ["diffusers", scheduler],
         "safety_checker": [None, None],

@@ -17,11 +17,12 @@ from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     CLIP_TEXT,
-    KINDS,
+    FIRST_STAGES,
     UNET,
     Component,
     Kind,
     config_of,
+    first_stage_kind,
     require_fit,
     shapes,
     under_present_names,
@@ -51,13 +52,19 @@ EPSILON_STEPS = 875_000
 class Single:
     """What a single file holds, before any of it is recognised.
 
-    configs: of our own files, by component. steps: the global_step of a training checkpoint.
+    configs: of our own files, by component; of an autoencoder alone, its own. steps: the
+        global_step of a training checkpoint.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
     configs: Mapping[str, Any] | None = None
     steps: int | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it holds a whole model: whether a UNet is in it."""
+        return _whole(self.tensors)
 
 
 def open_single(path: Path) -> Single:
@@ -69,15 +76,22 @@ def open_single(path: Path) -> Single:
     tensors = read_safetensors(path)
     with safe_open(path, framework="pt") as file:
         header = (file.metadata() or {}).get(HEADER)
-    return Single(path, tensors, None if header is None else _configs(header, path))
+    configs = None if header is None else _configs(header, path, _whole(tensors))
+    return Single(path, tensors, configs)
 
 
-def _configs(header: str, path: Path) -> dict[str, Any]:
+def _whole(tensors: Mapping[str, Tensor]) -> bool:
+    return any(name.startswith(compvis.UNET) for name in tensors)
+
+
+def _configs(header: str, path: Path, whole: bool) -> dict[str, Any]:
     try:
         configs = json.loads(header)
     except (ValueError, RecursionError):
         configs = None
-    wanted = {UNET.folder, AUTOENCODER_KL.folder, CLIP_TEXT.folder, "scheduler", "tokenizer"}
+    wanted = {AUTOENCODER_KL.folder}
+    if whole:
+        wanted |= {UNET.folder, CLIP_TEXT.folder, "scheduler", "tokenizer"}
     if not isinstance(configs, dict) or not wanted <= configs.keys():
         raise UserError(f"{path}: its header should hold the model's configs as JSON, and does not")
     return configs
@@ -92,7 +106,7 @@ def single_parts(single: Single, ema: bool = False) -> Parts:
     tensors = under_present_names(single.tensors, compvis.ALIASES, single.path)
     if ema and not any(name.startswith(compvis.AVERAGED_UNET) for name in tensors):
         raise UserError(f"{single.path}: --ema: it holds no running average of the weights")
-    family = _ours(single) if single.configs else _recognised(tensors, single.path)
+    family = _ours(single) if single.configs and single.whole else _recognised(tensors, single.path)
     layout = _layout(family, tensors, ema, single.path)
     places: dict[str, Places] = {}
     wanted: dict[str, torch.Size] = {}
@@ -128,10 +142,11 @@ def _layout(
 ) -> Sequence[tuple[Kind, Any, PlacesOf]]:
     """The networks of a file with their configs, and where it keeps their tensors."""
     openclip = any(name.startswith(compvis.OPENCLIP) for name in tensors)
-    scaled = _with_scale(family.autoencoder, tensors, path)
+    scaled = with_scale(family.autoencoder, tensors, path)
+    (first_stage,) = (kind for kind in FIRST_STAGES if kind.config is type(scaled))
     return (
         (UNET, family.unet, compvis.averaged_places if ema else compvis.unet_places),
-        (AUTOENCODER_KL, scaled, compvis.autoencoder_places),
+        (first_stage, scaled, compvis.autoencoder_places),
         (CLIP_TEXT, family.text, compvis.openclip_places if openclip else compvis.clip_places),
     )
 
@@ -172,7 +187,11 @@ def _ours(single: Single) -> Family:
     """What the header of one of our files says, as a family of its own."""
     assert single.configs is not None
     where = f"{single.path}, in its header"
-    kept = {kind.folder: config_of(kind, single.configs[kind.folder], where) for kind in KINDS}
+    of_first_stage = first_stage_kind(single.configs[AUTOENCODER_KL.folder], where)
+    kept = {
+        kind.folder: config_of(kind, single.configs[kind.folder], where)
+        for kind in (UNET, of_first_stage, CLIP_TEXT)
+    }
     scheduler = single.configs["scheduler"]
     try:
         if not isinstance(scheduler, dict):
@@ -190,7 +209,7 @@ def _ours(single: Single) -> Family:
     )
 
 
-def _with_scale(
+def with_scale(
     config: AutoencoderConfig, tensors: Mapping[str, Tensor], path: Path
 ) -> AutoencoderConfig:
     """The config with the scale of the latents that the file holds, if its training measured it."""

@@ -21,14 +21,15 @@ def convert(
     ema: bool = False,
     prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
 ) -> None:
-    """Write a model in another layout: as a folder, or as a single file.
+    """Write a model or an autoencoder alone in another layout: as a folder, or as a single file.
 
     Every tensor that the model computes with is kept as it is; what is left out is listed.
 
     Parameters
     ----------
     model: str
-        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
+        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision]; an
+        autoencoder's own folder or file too.
     out: Path
         Where to: a file .safetensors for compvis, a new folder for diffusers.
     layout: str
@@ -50,14 +51,21 @@ def convert(
         raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
     if out.exists():
         raise UserError(f"{out}: is already there; name a new {'file' if single else 'folder'}")
-    from calotype.checkpoints.load import decided, read_parts
+    from calotype.checkpoints.first_stage import autoencoder_alone
+    from calotype.checkpoints.load import decided, find, read_parts
     from calotype.checkpoints.parts import left_out
-    from calotype.checkpoints.save import write_folder, write_single
+    from calotype.checkpoints.save import write_first_stage, write_folder, write_single
     from calotype.cli.device import dtype_named
 
-    parts = decided(read_parts(model, vae, ema), prediction)
-    write = write_single if single else write_folder
-    write(parts, out, dtype_named(dtype))
-    for why, names in left_out(parts):
+    found = autoencoder_alone(find(model))
+    if found is None:
+        found = decided(read_parts(model, vae, ema), prediction)
+        write = write_single if single else write_folder
+        write(found, out, dtype_named(dtype))
+    elif vae or ema or prediction:
+        raise UserError(f"--vae, --ema and --prediction: {model} is an autoencoder alone")
+    else:
+        write_first_stage(found, out, dtype_named(dtype))
+    for why, names in left_out(found.dropped):
         print(f"left out: {names}: {why}", file=sys.stderr)
     print(out)

@@ -9,7 +9,8 @@ def inspect(path: Path, /) -> None:
     """Tell what a model's file or folder holds, or what a picture says of its making.
 
     Of a model its family, networks and types, what its UNet predicts and by which rule that was
-    found, and the hashes by which other programs know it; of an unknown file, what can be told.
+    found, and the hashes by which other programs know it; of an autoencoder alone its latents and
+    codebook, and what was assumed of it; of an unknown file, what can be told.
 
     Parameters
     ----------

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import FirstStage
 
 
 @torch.inference_mode()
-def round_trip(autoencoder: Autoencoder, pictures: Tensor) -> Tensor:
+def round_trip(autoencoder: FirstStage, pictures: Tensor) -> Tensor:
     """Pictures (B, 3, H, W) in [-1, 1] through the mean of their latents and back."""
-    given = pictures.to(next(autoencoder.parameters()).dtype)
+    given = pictures.to(next(autoencoder.parameters(), pictures).dtype)
     return autoencoder.decode(autoencoder.encode(given).mean).clamp(-1, 1).to(pictures)
 
 

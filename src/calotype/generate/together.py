@@ -99,7 +99,7 @@ def start(model: LatentDiffusion, batch: Sequence[Asked], read: Reader) -> Start
     assert one.height
     sampling = one.sampling
     way = path(model.scheduler, sampling.sampler, sampling.schedule, sampling.steps)
-    channels = model.autoencoder.config.latent_channels
+    channels = model.autoencoder.config.diffused_channels
     shape = (channels, one.height // model.factor, one.width // model.factor)
     draws = MODES[sampling.noise]
     noise = draws([request.sampling.seed for request in requests], shape, model.device)
@@ -119,7 +119,7 @@ def start(model: LatentDiffusion, batch: Sequence[Asked], read: Reader) -> Start
 
 
 def _require_words_suffice(model: LatentDiffusion) -> None:
-    takes, latent = model.unet.config.in_channels, model.autoencoder.config.latent_channels
+    takes, latent = model.unet.config.in_channels, model.autoencoder.config.diffused_channels
     if takes != latent:
         raise UserError(
             f'model "{model.name}" takes {takes} channels, {takes - latent} of them for a picture '

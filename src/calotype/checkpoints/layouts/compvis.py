@@ -37,7 +37,7 @@ DROPPED: Mapping[str, str] = {
     r"posterior_(variance|log_variance_clipped|mean_coef[12])": "the schedule",
     r"lvlb_weights|logvar": "weights of the loss",
     r"scale_factor": "read as the autoencoder's scaling_factor",
-    r"first_stage_model\.(loss\..*|model_ema\..*)": "the autoencoder's training",
+    r"first_stage_model\.(loss\..*|model_ema\..*|colorize)": "the autoencoder's training",
     r"cond_stage_model\.transformer\.(text_model\.)?embeddings\.position_ids": "0, 1, 2, ...",
     r"cond_stage_model\.model\.transformer\.resblocks\.23\..*": "a layer that SD 2 doesn't use",
     r"cond_stage_model\.model\.(text_projection|logit_scale|attn_mask)": "CLIP's training",

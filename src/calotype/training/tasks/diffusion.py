@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from calotype.autoencoder import Autoencoder, Pixels, PixelsConfig, VQAutoencoder
+from calotype.autoencoder import FirstStage, Pixels, PixelsConfig
 from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
@@ -68,23 +68,23 @@ class DiffusionTask:
             parts["supervision"] = self.supervision
         self.network = nn.ModuleDict(parts)
 
-    def _first_stage(self) -> Autoencoder | VQAutoencoder | Pixels:
+    def _first_stage(self) -> FirstStage:
         """The frozen autoencoder, or none at all."""
         if str(self.own.autoencoder) == "pixels":
             return Pixels(PixelsConfig(sample_size=self.settings.data.size))
         return load_autoencoder(self.own.autoencoder, self.device, torch.float32)
 
-    def _build(self, autoencoder: Autoencoder) -> LatentDiffusion:
+    def _build(self, autoencoder: FirstStage) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
         side = self.settings.data.size // autoencoder.factor
-        channels = autoencoder.config.latent_channels
+        channels = autoencoder.config.diffused_channels
         made = self._trained(side) if self.own.start else self._fresh(side, channels)
         unet, text, scheduler = made
         if self.own.zero_terminal_snr:
             scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
-        if unet.config.in_channels != autoencoder.config.latent_channels:
+        if unet.config.in_channels != autoencoder.config.diffused_channels:
             raise UserError(
-                f"diffusion.autoencoder: it makes {autoencoder.config.latent_channels} channels, "
+                f"diffusion.autoencoder: it makes {autoencoder.config.diffused_channels} channels, "
                 f"but the UNet takes {unet.config.in_channels}"
             )
         return LatentDiffusion(
@@ -150,7 +150,7 @@ class DiffusionTask:
 
         return first() if self.own.text_rate else kept_text(self.settings.out, first)
 
-    def _encode_all(self, autoencoder: Autoencoder, report: Report):
+    def _encode_all(self, autoencoder: FirstStage, report: Report):
         """The moments of all pictures: mean and standard deviation of their raw latents."""
 
         @torch.inference_mode()
