@@ -6,20 +6,18 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from calotype.cli.options import DtypeName
+from calotype.cli.shared import DtypeName, ModelName, Variant
 from calotype.errors import UserError
 
 
 def convert(
-    model: str,
+    model: ModelName,
     out: Path,
     /,
     *,
     layout: Literal["diffusers", "compvis"] | None = None,
     dtype: DtypeName | None = None,
-    vae: str | None = None,
-    ema: bool = False,
-    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
+    variant: Variant = Variant(),
 ) -> None:
     """Write a model in another layout: as a folder, or as a single file.
 
@@ -27,20 +25,12 @@ def convert(
 
     Parameters
     ----------
-    model: str
-        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     out: Path
         Where to: a file .safetensors for compvis, a new folder for diffusers.
     layout: str
         How the tensors are named; by default as ``out`` is named.
     dtype: str
         The numbers' type; by default what they are.
-    vae: str
-        Another autoencoder, from a folder or a file.
-    ema: bool
-        The running average of the UNet's weights, of a training checkpoint.
-    prediction: str
-        What the UNet predicts, where the file is wrong or says nothing.
     """
     single = out.suffix == ".safetensors"
     if out.suffix in (".ckpt", ".pt", ".pth", ".bin"):
@@ -55,7 +45,7 @@ def convert(
     from calotype.checkpoints.save import write_folder, write_single
     from calotype.cli.device import dtype_named
 
-    parts = decided(read_parts(model, vae, ema), prediction)
+    parts = decided(read_parts(model, variant.vae, variant.ema), variant.prediction)
     write = write_single if single else write_folder
     write(parts, out, dtype_named(dtype))
     for why, names in left_out(parts):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from calotype.generate.request import Prompt
+from calotype.names import Prediction
 from calotype.scenes import Split
 from calotype.settings import Settings
 from calotype.training.precision import Precision
@@ -163,7 +164,7 @@ class DiffusionSettings(Settings):
     autoencoder: Path = Field(
         description='trained autoencoder: its vae folder, or that of the model "scenes"'
     )
-    prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
+    prediction: Prediction = Field(
         default="v_prediction", description="what the network learns to say"
     )
     weighting: Literal["uniform", "min_snr"] = Field(
