@@ -19,7 +19,7 @@ from calotype.diffusion.compatible import MODES
 from calotype.errors import UserError
 from calotype.generate import infotext
 from calotype.generate.made import Made
-from calotype.generate.metadata import Format, encoded, read, rows
+from calotype.generate.metadata import encoded, read, rows
 from calotype.generate.names import (
     COMFY,
     DIFFUSERS,
@@ -31,6 +31,7 @@ from calotype.generate.names import (
     named,
 )
 from calotype.generate.request import LAST_SEED, Weighting
+from calotype.names import Format
 from calotype.sampling import SAMPLERS, SPACINGS
 
 # All that a prompt may hold, with what a format trips over made frequent.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, PixelAttention
-from calotype.layers import GroupNormSiLU, ResnetBlock, Upsample
+from calotype.autoencoder.level import Level
+from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
+from calotype.layers import GroupNormSiLU, Upsample
 
 
-class UpBlock(nn.Module):
-    """One level up: ``layers`` residual blocks, each with an attention after it where there is
-    one, then twice the size unless it is the last.
-    """
+class UpBlock(Level):
+    """A level, then twice the size unless it is the last."""
 
     def __init__(
         self,
@@ -26,21 +23,13 @@ class UpBlock(nn.Module):
         attention: bool,
         upsample: bool,
     ) -> None:
-        super().__init__()
-        widths = [in_channels] + [out_channels] * layers
-        self.resnets = nn.ModuleList(
-            ResnetBlock(before, after, groups=groups, eps=NORM_EPS)
-            for before, after in pairwise(widths)
+        super().__init__(
+            in_channels, out_channels, layers=layers, groups=groups, attention=attention
         )
-        count = layers if attention else 0
-        self.attentions = nn.ModuleList(PixelAttention(out_channels, groups) for _ in range(count))
         self.upsamplers = nn.ModuleList([Upsample(out_channels)] if upsample else [])
 
     def forward(self, x: Tensor) -> Tensor:
-        for number, layer in enumerate(self.resnets):
-            x = layer(x)
-            if self.attentions:
-                x = self.attentions[number](x)
+        x = super().forward(x)
         for layer in self.upsamplers:
             x = layer(x)
         return x

@@ -6,20 +6,18 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from calotype.cli.options import DtypeName
+from calotype.cli.shared import DtypeName, ModelName, Variant
 from calotype.errors import UserError
 
 
 def convert(
-    model: str,
+    model: ModelName,
     out: Path,
     /,
     *,
     layout: Literal["diffusers", "compvis"] | None = None,
     dtype: DtypeName | None = None,
-    vae: str | None = None,
-    ema: bool = False,
-    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
+    variant: Variant = Variant(),
 ) -> None:
     """Write a model or an autoencoder alone in another layout: as a folder, or as a single file.
 
@@ -27,21 +25,12 @@ def convert(
 
     Parameters
     ----------
-    model: str
-        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision]; an
-        autoencoder's own folder or file too.
     out: Path
         Where to: a file .safetensors for compvis, a new folder for diffusers.
     layout: str
         How the tensors are named; by default as ``out`` is named.
     dtype: str
         The numbers' type; by default what they are.
-    vae: str
-        Another autoencoder, from a folder or a file.
-    ema: bool
-        The running average of the UNet's weights, of a training checkpoint.
-    prediction: str
-        What the UNet predicts, where the file is wrong or says nothing.
     """
     single = out.suffix == ".safetensors"
     if out.suffix in (".ckpt", ".pt", ".pth", ".bin"):
@@ -59,10 +48,10 @@ def convert(
 
     found = autoencoder_alone(find(model))
     if found is None:
-        found = decided(read_parts(model, vae, ema), prediction)
+        found = decided(read_parts(model, variant.vae, variant.ema), variant.prediction)
         write = write_single if single else write_folder
         write(found, out, dtype_named(dtype))
-    elif vae or ema or prediction:
+    elif variant != Variant():
         raise UserError(f"--vae, --ema and --prediction: {model} is an autoencoder alone")
     else:
         write_first_stage(found, out, dtype_named(dtype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from calotype.cli.options import DtypeName
+from calotype.cli.shared import DtypeName
 from calotype.errors import UserError, nearest
 
 TYPES: dict[DtypeName, torch.dtype] = {

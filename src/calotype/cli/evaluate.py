@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calotype.cli.options import from_options, with_options
+from calotype.cli.shared import DeviceName, ModelName
 from calotype.errors import UserError
 from calotype.generate.request import Sampling
 
@@ -21,7 +22,7 @@ MOST = 10_000  # prompts that one request holds
 
 @with_options(Sampling, leave_out=["seed"])
 def evaluate(
-    model: str = "scenes",
+    model: ModelName = "scenes",
     /,
     *,
     given: dict[str, Any],
@@ -29,7 +30,7 @@ def evaluate(
     json: Path | None = None,
     failures: Path | None = None,
     pictures: Path | None = None,
-    device: str = "auto",
+    device: DeviceName = "auto",
 ) -> None:
     """Measure how well a model does what words say.
 
@@ -39,8 +40,6 @@ def evaluate(
 
     Parameters
     ----------
-    model: str
-        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     count: int
         Prompts of each kind.
     json: Path
@@ -49,8 +48,6 @@ def evaluate(
         Write a contact sheet of the worst failures, a .png file.
     pictures: Path
         Write a contact sheet of the first pictures of each kind, a .png file.
-    device: str
-        auto, cpu, cuda, cuda:1, mps, ...
     """
     if not 1 <= count <= MOST:
         raise UserError(f"--count = {count}: must be between 1 and {MOST:,}")

@@ -11,7 +11,7 @@ from PIL import Image
 from calotype.checkpoints.files import write_atomically
 from calotype.errors import UserError
 from calotype.generate.events import Picture
-from calotype.generate.metadata import Format
+from calotype.names import Format
 
 
 def check_writable(folder: Path) -> None:

@@ -15,8 +15,6 @@ from calotype.errors import UserError
 from calotype.settings import explain_error
 from calotype.settings.schema import allowed, alternatives, fields, is_leaf
 
-DtypeName = Literal["fp32", "bf16", "fp16"]
-FormatName = Literal["png", "jpeg", "webp"]
 M = TypeVar("M", bound=BaseModel)
 Command = Callable[..., Any]
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,26 +14,16 @@ from PIL.Image import Image
 
 from calotype.cli.folder import save, save_sheet
 from calotype.cli.progress import watched
+from calotype.cli.shared import How
 from calotype.conditioning.grammar import words
 from calotype.errors import UserError
 from calotype.generate.labelled import swept
-from calotype.generate.metadata import Format
 from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Sweep, TextToImage
 from calotype.generate.run import Request, events
 from calotype.model import LatentDiffusion
 
 SHEET_PIXELS = 2**28  # of a sheet at most; the pictures on a larger one are made smaller
-
-
-@dataclass(frozen=True)
-class How:
-    """How pictures are made and kept, whatever they show: the options of ``generate`` and sweep."""
-
-    out: Path
-    format: Format = "png"
-    batch_size: int | None = None
-    deterministic: bool = False
 
 
 def make(request: TextToImage, model: LatentDiffusion, how: How, grid: bool) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from calotype.cli.shared import DeviceName
 from calotype.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def scenes(
     seed: int = 0,
     objects: str = "1..2",
     split: Literal["train", "held_out", "all"] = "train",
-    device: str = "cpu",
+    device: DeviceName = "cpu",
 ) -> None:
     """Draw scenes of the built-in world: pictures of simple solids, with captions.
 
@@ -52,8 +53,6 @@ def scenes(
     split: str
         train leaves some pairs of colour and shape out; held_out shows one in each scene; all draws
         from every pair.
-    device: str
-        Where to render: auto, cpu, cuda, cuda:1, mps, ...
     """
     _check("--count", count, 1, None)
     _check("--size", size, 8, LARGEST)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import secrets
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from calotype.cli.options import DtypeName, FormatName, from_options, with_options
+from calotype.cli.options import from_options, with_options
+from calotype.cli.shared import How, Loading, ModelName
 from calotype.errors import UserError
 from calotype.generate.request import MOST_CELLS, OPTIONAL, Sweep, TextToImage
 
@@ -20,16 +20,9 @@ def sweep(
     *prompts: str,
     over: list[str],
     given: dict[str, Any],
-    model: str = "scenes",
-    vae: str | None = None,
-    ema: bool = False,
-    prediction: Literal["epsilon", "v_prediction", "sample"] | None = None,
-    out: Path = Path("pictures"),
-    format: FormatName = "png",
-    batch_size: int | None = None,
-    deterministic: bool = False,
-    device: str = "auto",
-    dtype: DtypeName | None = None,
+    model: ModelName = "scenes",
+    loading: Loading = Loading(),
+    how: How = How(),
 ) -> None:
     """Make a picture for every combination of some options' values, and a sheet that shows them.
 
@@ -42,27 +35,6 @@ def sweep(
     over: list[str]
         OPTION=VALUE,VALUE,... ; up to three, with several prompts two: across, down, from sheet to
         sheet. FIRST..LAST counts; a value with a comma stands in quotes; none stands for no value.
-    model: str
-        A packaged model's name, a folder in the diffusers layout, a file .safetensors or .ckpt, or
-        a hub id, owner/name[@revision].
-    vae: str
-        Another autoencoder, from a folder or a file.
-    ema: bool
-        The running average of the UNet's weights, of a training checkpoint.
-    prediction: str
-        What the UNet predicts, where the file is wrong or says nothing.
-    out: Path
-        Folder for the pictures; nothing in it is overwritten.
-    format: str
-        png, which keeps every bit, or the smaller jpeg and webp; of the sheet always png.
-    batch_size: int
-        Pictures made side by side; by default as many as suits their size.
-    deterministic: bool
-        One by one, so that on a CPU each picture is the same to the last bit.
-    device: str
-        auto, cpu, cuda, cuda:1, mps, ...
-    dtype: str
-        Numbers that the networks compute in; by default as the device does best.
     """
     varied = dict(map(_axis, over))
     if len(varied) < len(over):
@@ -75,15 +47,11 @@ def sweep(
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
     base = from_options(TextToImage, {**given, "prompt": prompts[0] if prompts else ""})
     request = from_options(Sweep, {"base": base.model_dump(), "over": varied})
-    from calotype.checkpoints import load
-    from calotype.cli.device import device_named, dtype_named
     from calotype.cli.folder import check_writable
-    from calotype.cli.pictures import How, make_sweep
+    from calotype.cli.pictures import make_sweep
 
-    check_writable(out)
-    where = device_named(device), dtype_named(dtype)
-    loaded = load(model, *where, vae=vae, ema=ema, prediction=prediction)
-    make_sweep(request, loaded, How(out, format, batch_size, deterministic))
+    check_writable(how.out)
+    make_sweep(request, loading.load(model), how)
 
 
 def _axis(told: str) -> tuple[str, tuple[Any, ...]]:

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from calotype.cli.shared import ModelName
 from calotype.errors import UserError
 
 Short = Literal["fp64", "fp16", "bf16"]
 
 
 def verify(
-    model: str = "scenes", /, *, dtype: Short | None = None, json: Path | None = None
+    model: ModelName = "scenes", /, *, dtype: Short | None = None, json: Path | None = None
 ) -> int:
     """Prove the numbers: the same weights here and in diffusers and transformers, side by side.
 
@@ -24,8 +25,6 @@ def verify(
 
     Parameters
     ----------
-    model: str
-        A packaged model's name, a folder, a file, or a hub id, owner/name[@revision].
     dtype: str
         A second type to compare in.
     json: Path

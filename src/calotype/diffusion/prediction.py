@@ -6,11 +6,12 @@ is the network (Karras et al. 2022, eq. 7). So the network learns F* = (x0 - c_s
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 from torch import Tensor
 
-Prediction = Literal["epsilon", "v_prediction", "sample"]
+from calotype.names import Prediction
+
 PREDICTIONS: tuple[Prediction, ...] = get_args(Prediction)
 
 

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from calotype.checkpoints.files import write_atomically
 from calotype.generate.made import Made
-from calotype.generate.metadata import Format, encoded, format_of
+from calotype.generate.metadata import encoded, format_of
 from calotype.generate.request import TextToImage
+from calotype.names import Format
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
@@ -21,8 +21,8 @@ from calotype.errors import UserError
 from calotype.generate import infotext
 from calotype.generate.made import Made
 from calotype.generate.request import TextToImage
+from calotype.names import Format
 
-Format = Literal["png", "jpeg", "webp"]
 SUFFIXES: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 OURS, THEIRS = "calotype", "parameters"

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from calotype.autoencoder import Adversarial, Norm
 from calotype.diffusion.loss import Weighting
 from calotype.generate.request import Prompt
+from calotype.names import Prediction
 from calotype.scenes import Split
 from calotype.settings import Settings
 from calotype.training.precision import Precision
@@ -196,7 +197,7 @@ class DiffusionSettings(Settings):
         description='trained autoencoder: its vae folder, or that of the model "scenes"; "pixels": '
         "none, the diffusion takes place in the pictures themselves"
     )
-    prediction: Literal["epsilon", "v_prediction", "sample"] = Field(
+    prediction: Prediction = Field(
         default="v_prediction", description="what the network learns to say"
     )
     weighting: Weighting = Field(

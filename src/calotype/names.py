@@ -1,0 +1,9 @@
+"""Names that files, recipes and options share; no torch is needed to know them."""
+
+from typing import Literal
+
+Prediction = Literal["epsilon", "v_prediction", "sample"]
+"""What a UNet says; ``diffusion.prediction`` tells what it means."""
+
+Format = Literal["png", "jpeg", "webp"]
+"""What a picture's file can be."""
