@@ -12,12 +12,14 @@ from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
 from calotype.autoencoder.fold import fold_latents
 from calotype.autoencoder.loss import reconstruction_loss
+from calotype.autoencoder.lpips import Lpips
 from calotype.autoencoder.perceptual import perceptual_distance
 from calotype.autoencoder.quantizer import Quantizer, perplexity
 
 __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
+    "Lpips",
     "PatchDiscriminator",
     "Posterior",
     "Quantizer",

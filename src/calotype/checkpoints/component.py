@@ -207,7 +207,7 @@ def require_fit(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], w
         if found[name].shape != shape:
             raise UserError(
                 f'{what}: "{name}" has shape {tuple(found[name].shape)}, '
-                f"the config asks for {tuple(shape)}"
+                f"the network's is {tuple(shape)}"
             )
 
 
