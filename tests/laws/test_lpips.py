@@ -151,7 +151,9 @@ def test_safetensors_and_half_precision_load_alike(network: Lpips, tmp_path: Pat
 MISTAKES = {
     '"features.1.weight" (did you mean': {"features.1.weight": torch.ones(64)},  # with norms
     "and 4 more are not in the network": HEADS,
-    '"features.28.bias" has shape (4,), the network\'s is (512,)': {"features.28.bias": torch.ones(4)},
+    '"features.28.bias" has shape (4,), the network\'s is (512,)': {
+        "features.28.bias": torch.ones(4)
+    },
     '"features.28.bias" is not in the file': {"features.28.bias": None},
     "expected tensors by name": dict.fromkeys(VGG),
 }

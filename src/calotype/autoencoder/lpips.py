@@ -39,14 +39,14 @@ class Lpips(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(wide, 1, 1, bias=False) for _, wide in BLOCKS)
 
     def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
-        layers = zip(self._units(found), self._units(wanted), self.heads, strict=True)
+        layers = zip(self._units(found), self._units(wanted), self.heads.parameters(), strict=True)
         return torch.stack(
-            [((a - b).square() * head.weight[0]).sum(1).mean((1, 2)) for a, b, head in layers]
+            [((a - b).square() * head[0]).sum(1).mean((1, 2)) for a, b, head in layers]
         ).sum(0)
 
     def _units(self, pictures: Tensor) -> Iterator[Tensor]:
         """The features at each tap, of unit length over the channels, in the weights' precision."""
-        dtype = self.heads[0].weight.dtype
+        dtype = next(self.heads.parameters()).dtype
         shift, scale = (
             torch.tensor(each, dtype=dtype, device=pictures.device)[:, None, None]
             for each in (SHIFT, SCALE)
