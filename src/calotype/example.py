@@ -13,7 +13,7 @@ from torch import Tensor
 class Example:
     """One captioned picture.
 
-    picture: (3, H, W) float in [-1, 1].
+    picture: (C, H, W) float in [-1, 1]; three channels are red, green and blue.
     caption: plain words; may be empty.
     weight: (H, W) positive, how much each pixel counts in a reconstruction loss; None: all alike.
     """
@@ -30,7 +30,7 @@ class Batch:
     positions: (B,) int64, the place of each sample in the run (samples seen before it); with the
         run's seed it determines every random draw made for the sample.
     captions: B texts.
-    pictures: (B, 3, H, W) float in [-1, 1], unless the pictures were encoded beforehand.
+    pictures: (B, C, H, W) float in [-1, 1], unless the pictures were encoded beforehand.
     weights: (B, H, W) positive, or None.
     moments: (B, 2 C, h, w), mean and standard deviation of the raw latents of pictures that were
         encoded beforehand.

@@ -97,6 +97,40 @@ def test_a_file_that_cannot_be_read(recipe, capsys, spoil: Callable[[], None], w
     assert "can't be read" in line
 
 
+ARRAYS = {
+    "floats from 0 to 255; scale them to lie in [-1, 1]": np.linspace(0, 255, 3072).reshape(
+        32, 32, 3
+    ),
+    "floats from nan to nan; scale": np.full((32, 32, 3), np.nan),
+    "numbers of type int16; save uint8, uint16, or floats": np.zeros((32, 32, 3), np.int16),
+    "an array of shape (3, 32, 32); data.channels = 3 needs (height, width, 3)": np.ones(
+        (3, 32, 32)
+    ),
+    "an array of shape (32, 32); data.channels = 3 needs (height, width, 3)": np.ones((32, 32)),
+    "an array of shape (0, 32, 3); data.channels = 3 needs": np.ones((0, 32, 3)),
+    "can't be read as an array (Array can't be memory-mapped: Python objects": np.array([{}]),
+}
+
+
+@pytest.mark.parametrize("message", ARRAYS)
+def test_an_array_that_is_no_picture(recipe, capsys, message):
+    np.save("pictures/0.npy", ARRAYS[message])
+    assert told(capsys, recipe).startswith(f"pictures/0.npy: {message}")
+
+
+def test_channels_that_there_are_not(recipe, capsys):
+    line = told(capsys, recipe, "-s", "data.channels=2")
+    assert "a picture file has 1 or 3 channels; data.channels = 2 needs .npy" in line
+    line = told(capsys, recipe, "-s", "data.channels=1", "-s", "data.source=scenes")
+    assert line.startswith("data.channels = 1: scenes have 3")
+    shutil.rmtree("run", ignore_errors=True)
+    Image.new("I;16", (32, 32)).save("pictures/0.png")
+    line = told(capsys, recipe)
+    assert (
+        line == "pictures/0.png: greyscale of more than 8 bits; data.channels = 1 reads it, not 3"
+    )
+
+
 def newest() -> Path:
     return max(Path("run/checkpoints").glob("*.safetensors"))
 

@@ -43,6 +43,19 @@ def test_tensors_come_through(zipped: bool, tmp_path: Path) -> None:
     assert read_weights(path).keys() == WEIGHTS.keys()
 
 
+def test_parameters_as_they_were_written_in_2017(tmp_path: Path) -> None:
+    """The class itself and its state: requires_grad, volatile, hooks."""
+    path, weight = tmp_path / "w.pth", torch.nn.Parameter(WEIGHTS["a"])
+    state = (True, False, OrderedDict())
+    with patch.object(
+        torch.nn.Parameter,
+        "__reduce_ex__",
+        lambda self, protocol: (torch.nn.Parameter, (self.data,), state),
+    ):
+        torch.save(OrderedDict(a=weight), path, _use_new_zipfile_serialization=False)
+    assert torch.equal(read_weights(path)["a"], WEIGHTS["a"])
+
+
 def test_what_a_training_program_leaves_is_emptied(tmp_path: Path) -> None:
     """Numbers of numpy and a callback's class, as Stable Diffusion 1's own files hold them."""
     path, name = tmp_path / "w.ckpt", "pytorch_lightning.callbacks.model_checkpoint"

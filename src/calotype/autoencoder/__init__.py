@@ -13,6 +13,7 @@ from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
 from calotype.autoencoder.fold import fold_latents
 from calotype.autoencoder.loss import Norm, reconstruction_loss
+from calotype.autoencoder.lpips import Lpips
 from calotype.autoencoder.perceptual import perceptual_distance
 from calotype.autoencoder.pixels import Pixels, PixelsConfig
 from calotype.autoencoder.quantizer import Quantizer, perplexity
@@ -22,6 +23,7 @@ __all__ = [
     "Autoencoder",
     "AutoencoderConfig",
     "FirstStage",
+    "Lpips",
     "Norm",
     "Passed",
     "PatchDiscriminator",

@@ -76,7 +76,11 @@ VQ_MODEL = replace(
     AUTOENCODER_KL, config=VQConfig, network=VQAutoencoder, published=("diffusers", "VQModel")
 )
 PIXELS = replace(
-    AUTOENCODER_KL, config=PixelsConfig, network=Pixels, published=("calotype", "Pixels"), aliases=()
+    AUTOENCODER_KL,
+    config=PixelsConfig,
+    network=Pixels,
+    published=("calotype", "Pixels"),
+    aliases=(),
 )
 FIRST_STAGES = (AUTOENCODER_KL, VQ_MODEL, PIXELS)
 KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
@@ -240,7 +244,7 @@ def require_fit(found: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], w
         if found[name].shape != shape:
             raise UserError(
                 f'{what}: "{name}" has shape {tuple(found[name].shape)}, '
-                f"the config asks for {tuple(shape)}"
+                f"the network's is {tuple(shape)}"
             )
 
 

@@ -34,6 +34,7 @@ _TENSORS = (
     "torch._utils._rebuild_tensor",
     "torch._utils._rebuild_tensor_v2",
     "torch._utils._rebuild_parameter",
+    "torch.nn.parameter.Parameter",  # torchvision's oldest files
     "builtins.set",
     "__builtin__.set",
     "_codecs.encode",  # how bytes are spelled

@@ -21,25 +21,26 @@ CHUNK = 64  # pictures computed at a time
 
 
 class CachedSource:
-    """The pictures of ``source`` as bytes in a file under ``folder``, with the source's captions.
+    """The pictures of ``source`` in a file under ``folder``, with the source's captions.
 
-    Rounding to bytes is what saving as PNG would do, so a cached run sees what a folder of PNGs
-    shows. ``report(done, total)`` is called while the file is made; a half-made file is finished
-    later.
+    They are rounded to the source's bits, 8 or 16. Bytes are what saving as PNG would make, so a
+    cached run sees what a folder of PNGs shows. ``report(done, total)`` is called while the file
+    is made; a half-made file is finished later.
     """
 
     def __init__(self, source: Source, folder: Path, report: Callable[[int, int], None]):
-        self.source, self.key = source, source.key
+        self.source, self.key, self.bits = source, source.key, source.bits
         first = source.examples([0])[0]
         self.weighted = first.weight is not None
-        channels = 4 if self.weighted else 3
-        shape = (channels, *first.picture.shape[-2:])
-        self.rows = table(folder, self.key, len(source), shape, "uint8", self._chunks, report)
+        self.channels, *sides = first.picture.shape
+        shape = (self.channels + self.weighted, *sides)
+        dtype = f"uint{self.bits}"
+        self.rows = table(folder, self.key, len(source), shape, dtype, self._chunks, report)
 
     def _chunks(self, start: int) -> Iterator[np.ndarray]:
         for begin in range(start, len(self.source), CHUNK):
             examples = self.source.examples(range(begin, min(begin + CHUNK, len(self.source))))
-            yield np.stack([_to_bytes(example) for example in examples])
+            yield np.stack([_rounded(example, self.bits) for example in examples])
 
     def __len__(self) -> int:
         return len(self.source)
@@ -52,19 +53,24 @@ class CachedSource:
         return self.source.captions(indices, variants)
 
     def _example(self, index: int, caption: str) -> Example:
-        row = torch.from_numpy(np.array(self.rows[index]))
-        weight = row[3].float() / WEIGHT_UNIT if self.weighted else None
-        return Example(row[:3].float() / 127.5 - 1, caption, weight)
+        row = torch.from_numpy(self.rows[index].astype(np.float32))
+        weight = row[self.channels] / WEIGHT_UNIT if self.weighted else None
+        return Example(row[: self.channels] / _half(self.bits) - 1, caption, weight)
 
 
-WEIGHT_UNIT = 16  # weights are kept as sixteenths in a byte, up to 15.9
+WEIGHT_UNIT = 16  # weights are kept as sixteenths; in a byte, up to 15.9
 
 
-def _to_bytes(example: Example) -> np.ndarray:
-    rows = ((example.picture + 1) * 127.5).round()
+def _half(bits: int) -> float:
+    """Half the range of a number of so many bits."""
+    return (2**bits - 1) / 2
+
+
+def _rounded(example: Example, bits: int) -> np.ndarray:
+    rows = ((example.picture + 1) * _half(bits)).round()
     if example.weight is not None:
         rows = torch.cat([rows, (example.weight * WEIGHT_UNIT).round()[None]])
-    return rows.clamp(0, 255).to(torch.uint8).numpy()
+    return rows.clamp(0, 2**bits - 1).numpy().astype(f"uint{bits}")
 
 
 def table(

@@ -6,25 +6,24 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
-from PIL import Image, ImageOps
-
-from calotype.data.transforms import square
+from calotype.data.pictures import may_be_deep, read_picture
 from calotype.errors import UserError
 from calotype.example import Example
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".npy")
 
 
 class FolderSource:
     """The pictures of a folder and its subfolders in the order of their paths, cut square.
 
+    channels: 3 for colour, 1 for grey; others from ``.npy`` arrays alone: see ``read_picture``.
+    bits: 16 if the name of any file is one under which more than 8 can be read, else 8.
+
     A picture without a ``.txt`` beside it has the empty caption. Raises UserError where the folder
     is missing or holds no picture, and at a picture or caption that can't be read.
     """
 
-    def __init__(self, folder: Path, size: int):
+    def __init__(self, folder: Path, size: int, channels: int = 3):
         if not folder.is_dir():
             raise UserError(
                 f'data.source: {folder} is not a folder; give a folder of pictures, or "scenes"'
@@ -35,8 +34,10 @@ class FolderSource:
         if not self.paths:
             allowed = ", ".join(PICTURE_SUFFIXES)
             raise UserError(f"data.source: {folder} holds no pictures; looked for {allowed}")
-        self.size = size
-        self.key = f"folder {folder.resolve()} {self._stamp()} at {size}"
+        self.size, self.channels = size, channels
+        self.bits = 16 if any(may_be_deep(path, channels) for path in self.paths) else 8
+        shape = f"{size}" if channels == 3 else f"{size} in {channels} channels"
+        self.key = f"folder {folder.resolve()} {self._stamp()} at {shape}"
 
     def _stamp(self) -> str:
         """A digest of names, lengths and times, so that a changed folder is another collection."""
@@ -55,7 +56,7 @@ class FolderSource:
     def examples(self, indices: Sequence[int]) -> list[Example]:
         captions = self.captions(indices, indices)
         return [
-            Example(read_picture(self.paths[index], self.size), caption)
+            Example(read_picture(self.paths[index], self.size, self.channels), caption)
             for index, caption in zip(indices, captions, strict=True)
         ]
 
@@ -71,16 +72,3 @@ def read_caption(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: can't be read as a caption in UTF-8 ({error})") from None
-
-
-def read_picture(path: Path, size: int) -> torch.Tensor:
-    """A picture file as (3, size, size) float in [-1, 1], turned upright and cut square."""
-    try:
-        with Image.open(path) as image:
-            picture = square(ImageOps.exif_transpose(image).convert("RGB"), size)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{path}: can't be read as a picture ({error}); mend or remove it"
-        ) from None
-    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
-    return pixels.float() / 127.5 - 1

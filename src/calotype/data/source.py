@@ -14,6 +14,11 @@ class Source(Protocol):
         """Names the content; equal keys mean equal pictures, so caches go by it."""
         ...
 
+    @property
+    def bits(self) -> int:
+        """How many bits of each channel are worth keeping: 8 or 16."""
+        ...
+
     def __len__(self) -> int:
         """How many pictures there are."""
         ...

@@ -11,9 +11,14 @@ from torch import Tensor
 
 
 def to_images(pictures: Tensor) -> list[Image.Image]:
-    """Pictures (N, 3, H, W) in [-1, 1], cut to that range, as images of eight bits."""
+    """Pictures (N, C, H, W) in [-1, 1], cut to that range, as images of eight bits.
+
+    Three channels are colours, one is grey; of more the first three are shown, of two the first.
+    """
     pixels = ((pictures.float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
-    return [Image.fromarray(each) for each in pixels.permute(0, 2, 3, 1).numpy()]
+    coloured = pixels.shape[1] >= 3
+    shown = pixels[:, :3].permute(0, 2, 3, 1) if coloured else pixels[:, 0]
+    return [Image.fromarray(each) for each in shown.numpy()]
 
 
 def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:

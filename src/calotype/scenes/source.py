@@ -47,6 +47,11 @@ class SceneSource:
             f"objects {least}-{most} {self.split} weight {self.object_weight:g}"
         )
 
+    @property
+    def bits(self) -> int:
+        """What a screen shows, and a folder that they are written to holds."""
+        return 8
+
     def __len__(self) -> int:
         return self.count
 

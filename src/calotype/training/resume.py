@@ -21,7 +21,7 @@ from calotype.training.state import checkpoints, load_state
 IDENTITY = {
     "task": True,
     "seed": True,
-    "data": {"source", "count", "size", "objects", "seed", "split", "plain_captions"},
+    "data": {"source", "count", "size", "channels", "objects", "seed", "split", "plain_captions"},
     "autoencoder": {"preset", "start", "decoder_only", "codebook", "features"},
     "text": {"preset", "start", "vocabulary"},
     "diffusion": {

@@ -24,6 +24,11 @@ class DataSettings(Settings):
     source: str = Field(
         default="scenes", description='"scenes" or a folder of pictures with .txt captions'
     )
+    channels: int = Field(
+        default=3,
+        ge=1,
+        description="channels of a folder's pictures: 3 colour, 1 grey, others in .npy arrays",
+    )
     count: int = Field(default=10_000, ge=1, description="scenes: how many different ones")
     size: int = Field(default=128, ge=8, le=2048, description="side of the square pictures, pixels")
     objects: tuple[Objects, Objects] = Field(

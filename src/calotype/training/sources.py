@@ -28,14 +28,18 @@ def open_source(settings: DataSettings, factor: int, report: Report) -> Source:
     if settings.source == "scenes":
         source: Source = scenes_of(settings)
     else:
-        source = FolderSource(Path(settings.source), settings.size)
+        source = FolderSource(Path(settings.source), settings.size, settings.channels)
     if settings.cache is None:
         return source
     return CachedSource(source, settings.cache, lambda done, total: report("pictures", done, total))
 
 
 def scenes_of(settings: DataSettings) -> SceneSource:
-    """The scenes that the settings name."""
+    """The scenes that the settings name; UserError unless in three channels."""
+    if settings.channels != 3:
+        raise UserError(
+            f"data.channels = {settings.channels}: scenes have 3; others need a folder of pictures"
+        )
     return SceneSource(
         seed=settings.seed,
         count=settings.count,
