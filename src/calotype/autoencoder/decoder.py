@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, PixelAttention
+from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, attention_of_one_head
 from calotype.layers import GroupNormSiLU, ResnetBlock, Upsample
 
 
@@ -33,7 +33,9 @@ class UpBlock(nn.Module):
             for before, after in pairwise(widths)
         )
         count = layers if attention else 0
-        self.attentions = nn.ModuleList(PixelAttention(out_channels, groups) for _ in range(count))
+        self.attentions = nn.ModuleList(
+            attention_of_one_head(out_channels, groups) for _ in range(count)
+        )
         self.upsamplers = nn.ModuleList([Upsample(out_channels)] if upsample else [])
 
     def forward(self, x: Tensor) -> Tensor:

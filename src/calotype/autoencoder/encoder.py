@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, PixelAttention
+from calotype.autoencoder.middle import NORM_EPS, MiddleBlock, attention_of_one_head
 from calotype.layers import Downsample, GroupNormSiLU, ResnetBlock
 
 
@@ -33,7 +33,9 @@ class DownBlock(nn.Module):
             for before, after in pairwise(widths)
         )
         count = layers if attention else 0
-        self.attentions = nn.ModuleList(PixelAttention(out_channels, groups) for _ in range(count))
+        self.attentions = nn.ModuleList(
+            attention_of_one_head(out_channels, groups) for _ in range(count)
+        )
         self.downsamplers = nn.ModuleList([Downsample(out_channels, 0)] if downsample else [])
 
     def forward(self, x: Tensor) -> Tensor:
