@@ -58,7 +58,9 @@ FAMILIES = (
         sd2.SCHEDULER,
         _BANG,
     ),
-    Family("Stable Diffusion 2 depth", sd2.DEPTH_UNET, sd2.AUTOENCODER, sd2.TEXT, sd2.SCHEDULER, _BANG),
+    Family(
+        "Stable Diffusion 2 depth", sd2.DEPTH_UNET, sd2.AUTOENCODER, sd2.TEXT, sd2.SCHEDULER, _BANG
+    ),
     Family(
         "Stable Diffusion x4 upscaler",
         sd2.UPSCALER_UNET,

@@ -87,9 +87,7 @@ def _preset(
     name: str, source: str, unet: UNetConfig, first_stage: str, beta_end: float, tokens: int = 0
 ) -> Preset:
     noise = SchedulerConfig(beta_start=0.0015, beta_end=beta_end)
-    return Preset(
-        name, source, unet=unet, scheduler=noise, first_stage=first_stage, tokens=tokens
-    )
+    return Preset(name, source, unet=unet, scheduler=noise, first_stage=first_stage, tokens=tokens)
 
 
 _PAPER, _RELEASED = "Rombach et al. 2022", "CompVis/latent-diffusion"

@@ -33,15 +33,14 @@ class Preset:
 
     @property
     def latent(self) -> tuple[int, int, int]:
-        """The shape (C, h, w) of the latents that it was made for; (0, 0, 0) for text alone."""
+        """The shape (C, h, w) of the latents that it was made for."""
         if self.unet:
             assert isinstance(self.unet.sample_size, int)
             return (self.unet.out_channels, self.unet.sample_size, self.unet.sample_size)
         assert self.autoencoder
-        vectors = isinstance(self.autoencoder, VQConfig)
-        side = self.autoencoder.sample_size // self.autoencoder.factor
-        channels = self.autoencoder.latent_channels
-        return (self.autoencoder.codebook_channels if vectors else channels, side, side)
+        own = self.autoencoder
+        channels = own.codebook_channels if isinstance(own, VQConfig) else own.latent_channels
+        return (channels, own.sample_size // own.factor, own.sample_size // own.factor)
 
     def to_json(self) -> dict[str, Any]:
         """All that it says, its configs as the published folders write them."""

@@ -110,7 +110,7 @@ class LoopSettings(Settings):
 
 
 class AutoencoderSettings(Settings):
-    preset: str = Field(default="scenes", description="named network of calotype.presets")
+    preset: str = Field(default="scenes", description="named network; calotype presets lists them")
     kl_weight: float = Field(
         default=1e-6,
         ge=0,
@@ -153,7 +153,8 @@ class AutoencoderSettings(Settings):
 
 class DiffusionSettings(Settings):
     preset: str = Field(
-        default="scenes", description="named networks of calotype.presets: UNet and text encoder"
+        default="scenes",
+        description="named networks, UNet and text encoder; calotype presets lists them",
     )
     start: Path | None = Field(
         default=None,
@@ -229,7 +230,9 @@ class DiffusionSettings(Settings):
 
 
 class TextSettings(Settings):
-    preset: str = Field(default="scenes", description="named text encoder of calotype.presets")
+    preset: str = Field(
+        default="scenes", description="named text encoder; calotype presets lists them"
+    )
     start: Path | None = Field(
         default=None,
         description='text encoder and words that the run goes on from: the model "scenes", or a '

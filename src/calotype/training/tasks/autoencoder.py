@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from calotype.autoencoder import (
     Autoencoder,
     PatchDiscriminator,
+    VQConfig,
     adaptive_weight,
     discriminator_loss,
     fold_latents,
@@ -53,6 +54,11 @@ class AutoencoderTask:
             )
         self.settings, self.own = settings, settings.autoencoder
         config = autoencoder_config(self.own.preset)
+        if isinstance(config, VQConfig):
+            raise UserError(
+                f'autoencoder.preset = "{self.own.preset}": has a codebook, which task autoencoder '
+                "can't train; name one without, such as kl-f8"
+            )
         if settings.data.size >> (self.own.scales - 1) == 0:
             raise UserError(
                 f"autoencoder.scales = {self.own.scales}: data.size = {settings.data.size} can be "
