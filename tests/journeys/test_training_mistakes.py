@@ -45,6 +45,8 @@ def told(capsys: pytest.CaptureFixture[str], recipe: Path, *options: str) -> str
 SETTINGS = {
     "autoencoder.scales=8": "autoencoder.scales = 8: data.size = 32 can be halved for 6 scales",
     "autoencoder.preset=tony": 'preset "tony" is not one of',
+    "autoencoder.preset=cin256": 'preset "cin256" has no autoencoder of its own; use vq-f8',
+    "autoencoder.preset=vq-f8": 'autoencoder.preset = "vq-f8": has a codebook, which task',
     "data.size=33": "data.size = 33: must be a multiple of 4",
     "data.source=nowhere": "data.source: nowhere is not a folder",
     "data.cache=/dev/null/cache": "data.cache: /dev/null/cache",

@@ -18,12 +18,17 @@ def configs(draw) -> UNetConfig:
     def per_level(values):
         return draw(st.tuples(*[values] * levels))
 
+    attention, middles = draw(
+        st.sampled_from(
+            [("CrossAttn", ("UNetMidBlock2DCrossAttn", None)), ("Attn", ("UNetMidBlock2D",))]
+        )
+    )
     return UNetConfig(
         block_out_channels=per_level(st.sampled_from([8, 16, 24, 32])),
         layers_per_block=per_level(st.integers(1, 3)),
-        down_block_types=per_level(st.sampled_from(["DownBlock2D", "CrossAttnDownBlock2D"])),
-        mid_block_type=draw(st.sampled_from(["UNetMidBlock2DCrossAttn", None])),
-        up_block_types=per_level(st.sampled_from(["UpBlock2D", "CrossAttnUpBlock2D"])),
+        down_block_types=per_level(st.sampled_from(["DownBlock2D", f"{attention}DownBlock2D"])),
+        mid_block_type=draw(st.sampled_from(middles)),
+        up_block_types=per_level(st.sampled_from(["UpBlock2D", f"{attention}UpBlock2D"])),
         norm_num_groups=4,
         cross_attention_dim=per_level(st.sampled_from([4, 12])),
         attention_head_dim=per_level(st.sampled_from([1, 2, 4])),
@@ -78,10 +83,19 @@ def test_the_modules_are_what_the_plan_says(config):
         assert [(r.conv1.in_channels, r.conv1.out_channels) for r in block.resnets] == [
             (r.in_channels + r.skip_channels, r.out_channels) for r in spec.resnets
         ]
-        assert [
-            (a.proj_in.out_channels, len(a.transformer_blocks), a.transformer_blocks[0].attn2.heads)
-            for a in block.attentions
-        ] == [(a.channels, a.layers, a.heads) for a in spec.attentions]
+        if config.reads_context:
+            assert [
+                (
+                    a.proj_in.out_channels,
+                    len(a.transformer_blocks),
+                    a.transformer_blocks[0].attn2.heads,
+                )
+                for a in block.attentions
+            ] == [(a.channels, a.layers, a.heads) for a in spec.attentions]
+        else:
+            assert [(a.to_q.in_features, a.heads) for a in block.attentions] == [
+                (a.channels, a.heads) for a in spec.attentions
+            ]
 
 
 @settings(max_examples=10)
@@ -91,7 +105,8 @@ def test_every_plan_runs_at_any_size(config, height, width):
     config = replace(config, cross_attention_dim=context)
     network = UNet(config)
     x = torch.zeros(1, 4, height, width)
-    out = network(x, torch.tensor([5]), Condition(context=torch.zeros(1, 2, context)))
+    told = Condition(context=torch.zeros(1, 2, context)) if config.reads_context else Condition()
+    out = network(x, torch.tensor([5]), told)
     assert out.shape == x.shape
 
 

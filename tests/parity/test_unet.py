@@ -1,4 +1,4 @@
-"""The UNet against diffusers' UNet2DConditionModel, through the folder that diffusers saves."""
+"""The UNet against diffusers' two classes of it, through the folder that diffusers saves."""
 
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from calotype.unet import UNet, UNetConfig
 CONTEXT = 24  # width of the tokens that cross-attention reads
 DOWN, CROSS_DOWN = "DownBlock2D", "CrossAttnDownBlock2D"
 UP, CROSS_UP = "UpBlock2D", "CrossAttnUpBlock2D"
+ATTN_DOWN, ATTN_UP = "AttnDownBlock2D", "AttnUpBlock2D"
 
 SD1 = UNetConfig(
     block_out_channels=(16, 32, 32),
@@ -31,6 +32,14 @@ SD2 = replace(
     attention_head_dim=(1, 2, 2),  # heads of 64
     use_linear_projection=True,
     upcast_attention=True,
+)
+WITHOUT_CONTEXT = UNetConfig(
+    block_out_channels=(16, 32, 48),
+    down_block_types=(DOWN, ATTN_DOWN, ATTN_DOWN),
+    mid_block_type="UNetMidBlock2D",
+    up_block_types=(ATTN_UP, ATTN_UP, UP),
+    norm_num_groups=8,
+    attention_head_dim=16,  # one head, two, three
 )
 VARIANTS = {
     "SD 1": SD1,
@@ -61,6 +70,23 @@ VARIANTS = {
         transformer_layers_per_block=(1, 2, 1),
         attention_head_dim=(2, 4, 3),
     ),
+    "no context": WITHOUT_CONTEXT,
+    "no context, attention in the middle alone, six input channels, a class table": replace(
+        WITHOUT_CONTEXT,
+        in_channels=6,
+        down_block_types=(DOWN,) * 3,
+        up_block_types=(UP,) * 3,
+        num_class_embeds=7,
+        layers_per_block=1,
+    ),
+    "no context, sines first, attention at other places, another epsilon": replace(
+        WITHOUT_CONTEXT,
+        down_block_types=(ATTN_DOWN, DOWN, DOWN),
+        up_block_types=(UP, UP, ATTN_UP),
+        norm_eps=1e-3,
+        freq_shift=1,
+        flip_sin_to_cos=False,
+    ),
 }
 
 
@@ -77,7 +103,7 @@ def _inputs(config: UNetConfig, size: tuple[int, int], dtype: torch.dtype):
         "timestep": torch.tensor([20, 350]),
     }
     condition = Condition(
-        context=draw(2, 5, CONTEXT),
+        context=draw(2, 5, CONTEXT) if config.reads_context else None,
         vector=vectors[config.class_embed_type],
         concat=draw(2, config.in_channels - 4, *size) if config.in_channels > 4 else None,
         guidance=draw(2, config.time_cond_proj_dim) if config.time_cond_proj_dim else None,
@@ -85,8 +111,16 @@ def _inputs(config: UNetConfig, size: tuple[int, int], dtype: torch.dtype):
     return draw(2, 4, *size), torch.tensor([3, 901]), condition
 
 
+def _reference(config: UNetConfig):
+    """diffusers' network of this config, of the class that the config names."""
+    values = config.to_json()
+    return getattr(diffusers, values["_class_name"]).from_config(values)
+
+
 def _reference_output(reference, x, t, condition: Condition, **residuals):
     joined = x if condition.concat is None else torch.cat([x, condition.concat], dim=1)
+    if isinstance(reference, diffusers.UNet2DModel):
+        return reference(joined, t, class_labels=condition.vector).sample
     return reference(
         joined,
         t,
@@ -101,7 +135,7 @@ def _reference_output(reference, x, t, condition: Condition, **residuals):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_outputs_equal(name, dtype, tmp_path):
     config = VARIANTS[name]
-    reference = diffusers.UNet2DConditionModel.from_config(config.to_json())
+    reference = _reference(config)
     redraw(reference.to(dtype)).save_pretrained(tmp_path)
     ours = load_component(UNET, tmp_path, dtype=dtype)
     assert isinstance(ours, UNet)
@@ -149,13 +183,16 @@ def test_residuals_join_the_skips_and_the_middle():
     assert difference(result, expected) < TOLERANCE[torch.float64]
 
 
-@pytest.mark.parametrize("name", ["SD 1", "SD 2"])
-def test_gradients_equal(name):
+# diffusers' network without a context takes sides that its levels can halve.
+@pytest.mark.parametrize(
+    ("name", "size"), [("SD 1", (8, 6)), ("SD 2", (8, 6)), ("no context", (8, 4))]
+)
+def test_gradients_equal(name, size):
     config = VARIANTS[name]
-    reference = redraw(diffusers.UNet2DConditionModel.from_config(config.to_json()).double())
+    reference = redraw(_reference(config).double())
     ours = UNet(config).double()
     ours.load_state_dict(reference.state_dict())
-    x, t, condition = _inputs(config, (8, 6), torch.float64)
+    x, t, condition = _inputs(config, size, torch.float64)
     _reference_output(reference, x, t, condition).square().sum().backward()
     ours(x, t, condition).square().sum().backward()
     expected = dict(reference.named_parameters())
@@ -197,6 +234,10 @@ def test_published_defaults_are_ours():
     with torch.device("meta"):
         defaults = dict(diffusers.UNet2DConditionModel.from_config({}).config)
     assert UNetConfig.from_json(defaults) == UNetConfig() == UNetConfig.from_json({})
+    with torch.device("meta"):
+        defaults = dict(diffusers.UNet2DModel.from_config({}).config)
+    named = {"_class_name": "UNet2DModel"}
+    assert UNetConfig.from_json({**defaults, **named}) == UNetConfig.from_json(named)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +247,16 @@ def test_published_defaults_are_ours():
         ({"addition_embed_type": "text_time"}, "addition_embed_type = 'text_time'"),
         ({"time_embedding_type": "fourier"}, "time_embedding_type = 'fourier'"),
         ({"down_block_types": ["KDownBlock2D"] * 3}, "KDownBlock2D"),
+        ({"down_block_types": ["AttnDownBlock2D"] * 3}, "AttnDownBlock2D"),
+        ({"mid_block_type": "UNetMidBlock2D"}, "'CrossAttnDownBlock2D' is not supported"),
+        (
+            {
+                "mid_block_type": "UNetMidBlock2D",
+                "down_block_types": [DOWN] * 3,
+                "up_block_types": [UP] * 3,
+            },
+            '"UNetMidBlock2D" needs a UNet2DModel',
+        ),
         ({"class_embed_type": "identity"}, "'identity' is not supported"),
         ({"class_embed_type": "projection"}, "projection_class_embeddings_input_dim"),
         ({"block_out_channels": [16, 32]}, "down_block_types"),
@@ -217,4 +268,20 @@ def test_published_defaults_are_ours():
 def test_what_is_not_supported_is_named(change, message):
     with pytest.raises(UserError) as error:
         UNetConfig.from_json({**SD1.to_json(), **change})
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"downsample_type": "resnet"}, "downsample_type = 'resnet' is not supported"),
+        ({"add_attention": False}, "add_attention = False is not supported"),
+        ({"resnet_time_scale_shift": "scale_shift"}, "'scale_shift' is not supported"),
+        ({"down_block_types": [CROSS_DOWN] * 3}, "'CrossAttnDownBlock2D' is not supported"),
+        ({"attention_head_dim": 12}, "attention_head_dim = 12"),
+    ],
+)
+def test_what_is_not_supported_without_a_context_is_named(change, message):
+    with pytest.raises(UserError) as error:
+        UNetConfig.from_json({**WITHOUT_CONTEXT.to_json(), **change})
     assert message in str(error.value)

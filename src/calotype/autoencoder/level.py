@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from calotype.autoencoder.middle import NORM_EPS, PixelAttention
+from calotype.autoencoder.middle import NORM_EPS, attention_of_one_head
 from calotype.layers import ResnetBlock
 
 
@@ -25,7 +25,9 @@ class Level(nn.Module):
             for before, after in pairwise(widths)
         )
         count = layers if attention else 0
-        self.attentions = nn.ModuleList(PixelAttention(out_channels, groups) for _ in range(count))
+        self.attentions = nn.ModuleList(
+            attention_of_one_head(out_channels, groups) for _ in range(count)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         for number, layer in enumerate(self.resnets):

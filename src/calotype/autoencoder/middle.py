@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from calotype.layers import Attention, ResnetBlock
+from calotype.layers import PixelAttention, ResnetBlock
 
 NORM_EPS = 1e-6  # of every norm in the published autoencoders
 
 
-class PixelAttention(Attention):
-    """Self-attention of one head over all places of a feature map, with its norm and its sum."""
-
-    def __init__(self, channels: int, groups: int) -> None:
-        super().__init__(channels, heads=1, qkv_bias=True)
-        self.group_norm = nn.GroupNorm(groups, channels, NORM_EPS)
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        assert context is None
-        tokens = self.group_norm(x).flatten(2).transpose(1, 2)
-        return x + super().forward(tokens).transpose(1, 2).unflatten(-1, x.shape[-2:])
+def attention_of_one_head(channels: int, groups: int) -> PixelAttention:
+    """The attention of the published autoencoders."""
+    return PixelAttention(channels, 1, groups=groups, eps=NORM_EPS)
 
 
 class MiddleBlock(nn.Module):
@@ -30,7 +22,9 @@ class MiddleBlock(nn.Module):
         self.resnets = nn.ModuleList(
             ResnetBlock(channels, channels, groups=groups, eps=NORM_EPS) for _ in range(2)
         )
-        self.attentions = nn.ModuleList([PixelAttention(channels, groups)] if attention else [])
+        self.attentions = nn.ModuleList(
+            [attention_of_one_head(channels, groups)] if attention else []
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.resnets[0](x)

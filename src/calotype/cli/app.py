@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "Measure how well a model does what words say.",
     "generate": "Make pictures from words.",
     "inspect": "Tell what a model's file holds, or what a picture says of its making.",
+    "presets": "List the named configurations, with their sizes.",
     "replay": "Make a picture again from what its file says.",
     "scenes": "Draw scenes of the built-in world.",
     "sweep": "Make a picture for every combination of some options' values.",

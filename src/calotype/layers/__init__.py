@@ -1,6 +1,6 @@
 """What more than one network is made of: norms, residual blocks, attention, timestep embeddings."""
 
-from calotype.layers.attention import Attention, attend
+from calotype.layers.attention import Attention, PixelAttention, attend
 from calotype.layers.norms import GroupNormSiLU
 from calotype.layers.published import read_fields
 from calotype.layers.resnet import Downsample, ResnetBlock, Upsample
@@ -10,6 +10,7 @@ __all__ = [
     "Attention",
     "Downsample",
     "GroupNormSiLU",
+    "PixelAttention",
     "ResnetBlock",
     "TimestepEmbedding",
     "Upsample",

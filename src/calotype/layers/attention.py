@@ -53,3 +53,16 @@ class Attention(nn.Module):
         source = x if context is None else context
         mixed = attend(self.to_q(x), self.to_k(source), self.to_v(source), self.heads)
         return self.to_out[0](mixed)
+
+
+class PixelAttention(Attention):
+    """Self-attention over all places of a feature map (B, C, h, w), with its norm and its sum."""
+
+    def __init__(self, channels: int, heads: int, *, groups: int, eps: float) -> None:
+        super().__init__(channels, heads, qkv_bias=True)
+        self.group_norm = nn.GroupNorm(groups, channels, eps)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        assert context is None, "this attention reads no context"
+        tokens = self.group_norm(x).flatten(2).transpose(1, 2)
+        return x + super().forward(tokens).transpose(1, 2).unflatten(-1, x.shape[-2:])

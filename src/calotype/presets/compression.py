@@ -6,6 +6,8 @@ that all have the same number of parameters (8.0 to 8.1 million), and the more c
 """
 
 from calotype.autoencoder import AutoencoderConfig, VQConfig
+from calotype.presets import scenes
+from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
 _SIDE = 64
@@ -64,3 +66,19 @@ UNETS = {
     4: _unet(4, 3, (112, 160)),
     8: _unet(8, 4, (112, 160)),
 }
+
+PRESETS = tuple(
+    Preset(
+        f"compression-{name}",
+        "of our own",
+        autoencoder,
+        UNETS[factor],
+        scenes.TEXT,
+        first_stage="" if autoencoder else "pixels",
+    )
+    for name, factor, autoencoder in (
+        ("f1", 1, None),
+        *((f"f{factor}", factor, config) for factor, config in AUTOENCODERS.items()),
+        ("vq", 4, VQ),
+    )
+)

@@ -29,20 +29,16 @@ class Family:
     unet_of_v: UNetConfig | None = None
 
 
-# Without the switch, diffusers begins with steps of Runge and Kutta's.
-_SD1 = SchedulerConfig(class_name="PNDMScheduler", extra={"skip_prk_steps": True})
-_SD2 = SchedulerConfig(class_name="DDIMScheduler")
-_UPSCALER = replace(_SD2, beta_start=0.0001, beta_end=0.02, prediction_type="v_prediction")
 _END, _BANG = "<|endoftext|>", "!"
 
 FAMILIES = (
-    Family("Stable Diffusion 1", sd1.UNET, sd1.AUTOENCODER, sd1.TEXT, _SD1, _END),
+    Family("Stable Diffusion 1", sd1.UNET, sd1.AUTOENCODER, sd1.TEXT, sd1.SCHEDULER, _END),
     Family(
         "Stable Diffusion 1 inpainting",
         sd1.INPAINTING_UNET,
         sd1.AUTOENCODER,
         sd1.TEXT,
-        _SD1,
+        sd1.SCHEDULER,
         _END,
     ),
     Family(
@@ -50,7 +46,7 @@ FAMILIES = (
         sd2.BASE_UNET,
         sd2.AUTOENCODER,
         sd2.TEXT,
-        _SD2,
+        sd2.SCHEDULER,
         _BANG,
         unet_of_v=sd2.UNET,
     ),
@@ -59,16 +55,18 @@ FAMILIES = (
         sd2.INPAINTING_UNET,
         sd2.AUTOENCODER,
         sd2.TEXT,
-        _SD2,
+        sd2.SCHEDULER,
         _BANG,
     ),
-    Family("Stable Diffusion 2 depth", sd2.DEPTH_UNET, sd2.AUTOENCODER, sd2.TEXT, _SD2, _BANG),
+    Family(
+        "Stable Diffusion 2 depth", sd2.DEPTH_UNET, sd2.AUTOENCODER, sd2.TEXT, sd2.SCHEDULER, _BANG
+    ),
     Family(
         "Stable Diffusion x4 upscaler",
         sd2.UPSCALER_UNET,
         sd2.UPSCALER_AUTOENCODER,
         sd2.TEXT,
-        _UPSCALER,
+        sd2.UPSCALER_SCHEDULER,
         _BANG,
     ),
 )

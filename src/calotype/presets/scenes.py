@@ -2,6 +2,7 @@
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
+from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
 # Without attention in the middle: what it would gain at this size is not worth its time.
@@ -36,3 +37,5 @@ TEXT = CLIPTextConfig(
     num_attention_heads=6,
     max_position_embeddings=48,
 )
+
+PRESETS = (Preset("scenes", "recipes/scenes", AUTOENCODER, UNET, TEXT),)

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
+from calotype.diffusion import SchedulerConfig
+from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
 UNET = UNetConfig(sample_size=64, cross_attention_dim=768)
@@ -26,4 +28,19 @@ TEXT = CLIPTextConfig(
     bos_token_id=0,
     eos_token_id=2,
     pad_token_id=1,
+)
+
+# Without the switch, diffusers begins with steps of Runge and Kutta's.
+SCHEDULER = SchedulerConfig(class_name="PNDMScheduler", extra={"skip_prk_steps": True})
+
+PRESETS = (
+    Preset("sd1", "Stable Diffusion 1.1 to 1.5", AUTOENCODER, UNET, TEXT, SCHEDULER),
+    Preset(
+        "sd1-inpainting",
+        "Stable Diffusion 1.5 inpainting",
+        AUTOENCODER,
+        INPAINTING_UNET,
+        TEXT,
+        SCHEDULER,
+    ),
 )

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
+from calotype.diffusion import SchedulerConfig
+from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
 UNET = UNetConfig(
@@ -58,4 +60,30 @@ UPSCALER_AUTOENCODER = AutoencoderConfig(
     layers_per_block=2,
     sample_size=256,
     scaling_factor=0.08333,
+)
+
+# Variations of a picture: its CLIP embedding, and the noise added to that, beside the timestep.
+UNCLIP_H_UNET = replace(
+    UNET, class_embed_type="projection", projection_class_embeddings_input_dim=2 * 1024
+)
+UNCLIP_L_UNET = replace(UNCLIP_H_UNET, projection_class_embeddings_input_dim=2 * 768)
+
+SCHEDULER = SchedulerConfig()
+V_SCHEDULER = replace(SCHEDULER, prediction_type="v_prediction")
+UPSCALER_SCHEDULER = replace(V_SCHEDULER, beta_start=0.0001, beta_end=0.02)
+
+
+def _preset(name: str, source: str, unet: UNetConfig, scheduler: SchedulerConfig) -> Preset:
+    stage = UPSCALER_AUTOENCODER if unet is UPSCALER_UNET else AUTOENCODER
+    return Preset(name, f"Stable Diffusion {source}", stage, unet, TEXT, scheduler)
+
+
+PRESETS = (
+    _preset("sd2", "2.0 and 2.1, 768 v", UNET, V_SCHEDULER),
+    _preset("sd2-base", "2.0 and 2.1 base", BASE_UNET, SCHEDULER),
+    _preset("sd2-inpainting", "2 inpainting", INPAINTING_UNET, SCHEDULER),
+    _preset("sd2-depth", "2 depth", DEPTH_UNET, SCHEDULER),
+    _preset("sd2-unclip-h", "2.1 unCLIP, ViT-H", UNCLIP_H_UNET, V_SCHEDULER),
+    _preset("sd2-unclip-l", "2.1 unCLIP, ViT-L", UNCLIP_L_UNET, V_SCHEDULER),
+    _preset("sd-x4-upscaler", "x4 upscaler", UPSCALER_UNET, UPSCALER_SCHEDULER),
 )

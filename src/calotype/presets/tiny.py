@@ -2,6 +2,7 @@
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
+from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
 AUTOENCODER = AutoencoderConfig(
@@ -29,3 +30,5 @@ TEXT = CLIPTextConfig(
     num_attention_heads=2,
     max_position_embeddings=32,
 )
+
+PRESETS = (Preset("tiny", "of our own", AUTOENCODER, UNET, TEXT),)

@@ -118,7 +118,7 @@ class LoopSettings(Settings):
 
 
 class AutoencoderSettings(Settings):
-    preset: str = Field(default="scenes", description="named network of calotype.presets")
+    preset: str = Field(default="scenes", description="named network; calotype presets lists them")
     start: Path | None = Field(
         default=None,
         description="trained autoencoder that the run goes on from: a folder, a file, or that of "
@@ -191,7 +191,8 @@ class AutoencoderSettings(Settings):
 
 class DiffusionSettings(Settings):
     preset: str = Field(
-        default="scenes", description="named networks of calotype.presets: UNet and text encoder"
+        default="scenes",
+        description="named networks, UNet and text encoder; calotype presets lists them",
     )
     start: Path | None = Field(
         default=None,
@@ -275,7 +276,9 @@ class DiffusionSettings(Settings):
 
 
 class TextSettings(Settings):
-    preset: str = Field(default="scenes", description="named text encoder of calotype.presets")
+    preset: str = Field(
+        default="scenes", description="named text encoder; calotype presets lists them"
+    )
     start: Path | None = Field(
         default=None,
         description='text encoder and words that the run goes on from: the model "scenes", or a '

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, cat, nn
 
-from calotype.layers import Downsample, ResnetBlock, Upsample
+from calotype.layers import Downsample, PixelAttention, ResnetBlock, Upsample
 from calotype.unet.attention import SpatialTransformer
 from calotype.unet.config import UNetConfig
-from calotype.unet.plan import BlockSpec
+from calotype.unet.plan import AttentionSpec, BlockSpec
 
 
 def _resnets(spec: BlockSpec, config: UNetConfig, time_channels: int) -> nn.ModuleList:
@@ -25,12 +25,14 @@ def _resnets(spec: BlockSpec, config: UNetConfig, time_channels: int) -> nn.Modu
 
 
 def _attentions(spec: BlockSpec, config: UNetConfig) -> nn.ModuleList:
-    return nn.ModuleList(
-        SpatialTransformer(
-            attention, groups=config.norm_num_groups, linear=config.use_linear_projection
-        )
-        for attention in spec.attentions
-    )
+    return nn.ModuleList(_attention(attention, config) for attention in spec.attentions)
+
+
+def _attention(spec: AttentionSpec, config: UNetConfig) -> nn.Module:
+    groups = config.norm_num_groups
+    if spec.context_channels is None:
+        return PixelAttention(spec.channels, spec.heads, groups=groups, eps=config.norm_eps)
+    return SpatialTransformer(spec, groups=groups, linear=config.use_linear_projection)
 
 
 class DownBlock(nn.Module):

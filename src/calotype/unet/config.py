@@ -8,59 +8,30 @@ from typing import Any, Literal, TypeVar
 
 from calotype.errors import UserError
 from calotype.layers import read_fields
+from calotype.unet import published
 
 T = TypeVar("T")
 
-DOWN_BLOCKS = ("CrossAttnDownBlock2D", "DownBlock2D")
-MIDDLE_BLOCKS = ("UNetMidBlock2DCrossAttn", None)
-UP_BLOCKS = ("CrossAttnUpBlock2D", "UpBlock2D")
 CLASS_EMBEDDINGS = (None, "timestep", "projection")
 MOST_LAYERS = 64
-TIME_SHIFTS = ("default", "scale_shift")
-
-# Fields of the published config.json with the values at which they ask for nothing.
-_INACTIVE: dict[str, tuple[Any, ...]] = {
-    "act_fn": ("silu", "swish"),
-    "addition_embed_type": (None,),
-    "addition_embed_type_num_heads": (64,),
-    "addition_time_embed_dim": (None,),
-    "attention_type": ("default",),
-    "center_input_sample": (False,),
-    "class_embeddings_concat": (False,),
-    "conv_in_kernel": (3,),
-    "conv_out_kernel": (3,),
-    "cross_attention_norm": (None,),
-    "downsample_padding": (1,),
-    "dropout": (0.0,),
-    "dual_cross_attention": (False,),
-    "encoder_hid_dim": (None,),
-    "encoder_hid_dim_type": (None,),
-    "mid_block_only_cross_attention": (None, False),
-    "mid_block_scale_factor": (1,),
-    "num_attention_heads": (None,),
-    "resnet_out_scale_factor": (1.0,),
-    "resnet_skip_time_act": (False,),
-    "reverse_transformer_layers_per_block": (None,),
-    "time_embedding_act_fn": (None,),
-    "time_embedding_dim": (None,),
-    "time_embedding_type": ("positional",),
-    "timestep_post_act": (None,),
-}
 
 
 @dataclass(frozen=True)
 class UNetConfig:
     """What a UNet is built from: the fields of a published UNet2DConditionModel config.json.
 
+    Or of a UNet2DModel's, which reads no context; ``mid_block_type`` says which of the two.
+
     Where one value or a tuple is taken, the tuple has one value a level, highest resolution first.
 
     sample_size: latents of the training pictures (a note; any size works).
     in_channels: of the latent and what ``Condition.concat`` joins to it.
     down_block_types, up_block_types: ``down`` from the highest resolution, ``up`` from the lowest.
-    mid_block_type: None for no middle.
+    mid_block_type: None for no middle; "UNetMidBlock2D" in a network that reads no context.
     only_cross_attention: the first attention of a block reads the context too, instead of itself.
     attention_head_dim: the *number of heads* in Stable Diffusion 1 and 2, for all its name says (an
-        inherited misnomer: 8 heads in SD 1; 5, 10, 20, 20 in SD 2, which makes heads of 64).
+        inherited misnomer: 8 heads in SD 1; 5, 10, 20, 20 in SD 2, which makes heads of 64); but
+        the width of a head, as it says, in a network that reads no context.
     use_linear_projection: linear layers around the transformers (SD 2), else 1x1 convolutions.
     upcast_attention: scores in float32. Torch's fused attention always does this (a note).
     class_embed_type: what ``Condition.vector`` is: "projection" of a float vector of width
@@ -120,12 +91,14 @@ class UNetConfig:
                 )
 
     def _check_choices(self) -> None:
+        known = published.WITH_CONTEXT if self.reads_context else published.WITHOUT
+        down, middle, up, shifts = known
         choices: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
-            ("down_block_types", self.down_block_types, DOWN_BLOCKS),
-            ("mid_block_type", (self.mid_block_type,), MIDDLE_BLOCKS),
-            ("up_block_types", self.up_block_types, UP_BLOCKS),
+            ("down_block_types", self.down_block_types, down),
+            ("mid_block_type", (self.mid_block_type,), middle),
+            ("up_block_types", self.up_block_types, up),
             ("class_embed_type", (self.class_embed_type,), CLASS_EMBEDDINGS),
-            ("resnet_time_scale_shift", (self.resnet_time_scale_shift,), TIME_SHIFTS),
+            ("resnet_time_scale_shift", (self.resnet_time_scale_shift,), shifts),
         )
         for name, values, allowed in choices:
             for value in values:
@@ -155,6 +128,16 @@ class UNetConfig:
                     f"{name} = {getattr(self, name)}: must be from 1 to {MOST_LAYERS} on each level"
                 )
 
+    @property
+    def reads_context(self) -> bool:
+        """Whether attention reads ``Condition.context``, or places attend to each other alone."""
+        return self.mid_block_type != "UNetMidBlock2D"
+
+    def heads(self, level: int) -> int:
+        """The number of heads of the attention on a level."""
+        said = self.per_level(self.attention_head_dim)[level]
+        return said if self.reads_context else self.block_out_channels[level] // said
+
     def per_level(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
         """A value for each level, from one for all or a tuple that has one for each."""
         return value if isinstance(value, tuple) else (value,) * len(self.block_out_channels)
@@ -162,7 +145,14 @@ class UNetConfig:
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> UNetConfig:
         """The record in a published config.json; UserError for what is not supported."""
-        return UNetConfig(**read_fields(UNetConfig, values, _INACTIVE))
+        if values.get("_class_name") == "UNet2DModel":
+            found = read_fields(UNetConfig, values, published.INACTIVE_WITHOUT)
+            return UNetConfig(**{**published.DEFAULTS_WITHOUT, **found})
+        config = UNetConfig(**read_fields(UNetConfig, values, published.INACTIVE))
+        if not config.reads_context:
+            # There it would be a single residual block.
+            raise UserError(f'mid_block_type: "{config.mid_block_type}" needs a UNet2DModel')
+        return config
 
     def to_json(self) -> dict[str, Any]:
         """The config.json of this UNet, as diffusers reads it."""
@@ -170,5 +160,10 @@ class UNetConfig:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
-        at_rest = {name: values[0] for name, values in _INACTIVE.items()}
-        return {"_class_name": "UNet2DConditionModel", **at_rest, **ours}
+        written, inactive = "UNet2DConditionModel", published.INACTIVE
+        if not self.reads_context:
+            written, inactive = "UNet2DModel", published.INACTIVE_WITHOUT
+            for name in published.ONLY_WITH_CONTEXT:
+                del ours[name]
+        at_rest = {name: values[0] for name, values in inactive.items()}
+        return {"_class_name": written, **at_rest, **ours}

@@ -18,12 +18,15 @@ class ResnetSpec:
 
 @dataclass(frozen=True)
 class AttentionSpec:
-    """One spatial transformer of ``layers`` blocks, reading a context ``context_channels`` wide."""
+    """One spatial transformer of ``layers`` blocks, reading a context ``context_channels`` wide.
+
+    context_channels None: one attention of places among themselves instead, and no context.
+    """
 
     channels: int
     heads: int
     layers: int
-    context_channels: int
+    context_channels: int | None
     only_cross: bool
 
     @property
@@ -97,7 +100,7 @@ def plan(config: UNetConfig) -> Plan:
 def _down(config: UNetConfig, level: int) -> BlockSpec:
     widths = config.block_out_channels
     width, layers = widths[level], config.per_level(config.layers_per_block)[level]
-    attended = config.down_block_types[level] == "CrossAttnDownBlock2D"
+    attended = config.down_block_types[level] != "DownBlock2D"
     return BlockSpec(
         name=f"down_blocks.{level}",
         factor=2**level,
@@ -125,7 +128,7 @@ def _up(config: UNetConfig, index: int, channels: int, skips: list[int]) -> Bloc
     """The ``index``-th block going up, fed ``channels`` from below; takes from ``skips``."""
     level = len(config.block_out_channels) - 1 - index
     layers = config.per_level(config.layers_per_block)[level] + 1
-    attended = config.up_block_types[index] == "CrossAttnUpBlock2D"
+    attended = config.up_block_types[index] != "UpBlock2D"
     taken = tuple(skips.pop() for _ in range(layers))
     return BlockSpec(
         name=f"up_blocks.{index}",
@@ -144,11 +147,12 @@ def _chain(channels: int, width: int, skips: tuple[int, ...]) -> tuple[ResnetSpe
 
 
 def _attention(config: UNetConfig, level: int, middle: bool = False) -> AttentionSpec:
+    context = config.per_level(config.cross_attention_dim)[level]
     return AttentionSpec(
         channels=config.block_out_channels[level],
-        heads=config.per_level(config.attention_head_dim)[level],
+        heads=config.heads(level),
         layers=config.per_level(config.transformer_layers_per_block)[level],
-        context_channels=config.per_level(config.cross_attention_dim)[level],
+        context_channels=context if config.reads_context else None,
         # The published middle block always attends to itself first.
         only_cross=not middle and config.per_level(config.only_cross_attention)[level],
     )

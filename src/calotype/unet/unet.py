@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calotype.condition import Condition
-from calotype.layers import GroupNormSiLU, ResnetBlock, TimestepEmbedding, sinusoids
+from calotype.layers import GroupNormSiLU, PixelAttention, ResnetBlock, TimestepEmbedding, sinusoids
 from calotype.unet.attention import SpatialTransformer
 from calotype.unet.blocks import DownBlock, MiddleBlock, UpBlock
 from calotype.unet.config import UNetConfig
@@ -89,6 +89,8 @@ class UNet(nn.Module):
                 ends.append(module.conv2)
             elif isinstance(module, SpatialTransformer):
                 ends.append(module.proj_out)
+            elif isinstance(module, PixelAttention):
+                ends.append(module.to_out[0])
         for end in ends:
             for parameter in end.parameters():
                 nn.init.zeros_(parameter)

@@ -1,0 +1,59 @@
+"""``calotype presets``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calotype.presets import Preset
+
+# Columns, where no terminal says how many there are: each network on one line.
+WIDTH = 140
+
+
+def presets(name: str | None = None, /) -> None:
+    """List the named configurations, or show one whole, as JSON.
+
+    Of each network its parameters and the operations of one call for one picture, a multiplication
+    and an addition counted as two: an autoencoder encodes and decodes, a UNet is called once, a
+    text encoder reads its longest text.
+
+    Parameters
+    ----------
+    name: str
+        A preset; none: the list of all.
+    """
+    from calotype.presets import PRESETS, preset
+
+    if name is None:
+        _print(list(PRESETS.values()))
+    else:
+        import json
+
+        print(json.dumps(preset(name).to_json(), indent=2))
+
+
+def _print(presets: list[Preset]) -> None:
+    """The table on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from calotype.checkpoints.unfilled import unfilled
+    from calotype.presets import measured
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("name", "network"):
+        table.add_column(title, no_wrap=True)
+    for title in ("parameters", "GFLOPs", "latent"):
+        table.add_column(title, no_wrap=True, justify="right")
+    table.add_column("source")
+    for preset in presets:
+        name, latent, source = preset.name, "x".join(map(str, preset.latent)), preset.source
+        with unfilled():
+            networks = list(measured(preset))
+        for network in networks:
+            size, work = f"{network.parameters:,}", f"{network.flops / 1e9:,.1f}"
+            table.add_row(name, network.what, size, work, latent, source)
+            name = latent = source = ""
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH).print(table)

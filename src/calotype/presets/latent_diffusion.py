@@ -1,0 +1,115 @@
+"""The UNets of latent diffusion: unconditional, by class, by words, by layout, by another picture.
+
+Their names are those of the released models. Two of these are left out, ``lsun_churches256`` and
+``inpainting_big``: between their levels stand residual blocks, which these UNets have not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calotype.diffusion import SchedulerConfig
+from calotype.presets.preset import Preset
+from calotype.unet import UNetConfig
+
+HEAD = 32  # width of a head, where nothing else is said
+
+
+def _levels(channels: int, widths: Sequence[int], attended: Sequence[int], kind: str) -> Any:
+    """The fields of the levels; ``attended``: the factors of downsampling with attention."""
+    attends = [2**level in attended for level in range(len(widths))]
+    return {
+        "block_out_channels": tuple(channels * width for width in widths),
+        "down_block_types": tuple(f"{kind * each}DownBlock2D" for each in attends),
+        "up_block_types": tuple(f"{kind * each}UpBlock2D" for each in reversed(attends)),
+    }
+
+
+def _unconditional(
+    channels: int,
+    widths: Sequence[int],
+    attended: Sequence[int],
+    *,
+    size: int = 64,
+    inputs: int = 3,
+    head: int = HEAD,
+) -> UNetConfig:
+    """A UNet whose places attend to each other alone, with or without ``inputs`` beside the 3."""
+    return UNetConfig(
+        **_levels(channels, widths, attended, "Attn"),
+        mid_block_type="UNetMidBlock2D",
+        sample_size=size,
+        in_channels=inputs,
+        out_channels=3,
+        attention_head_dim=head,
+    )
+
+
+def _told(
+    channels: int,
+    widths: Sequence[int],
+    attended: Sequence[int],
+    context: int,
+    *,
+    latent: tuple[int, int] = (3, 64),
+    heads: int | None = None,
+    depth: int = 1,
+) -> UNetConfig:
+    """A UNet that reads a context so wide; ``latent``: its channels and side."""
+    fields = _levels(channels, widths, attended, "CrossAttn")
+    return UNetConfig(
+        **fields,
+        sample_size=latent[1],
+        in_channels=latent[0],
+        out_channels=latent[0],
+        cross_attention_dim=context,
+        transformer_layers_per_block=depth,
+        attention_head_dim=heads or tuple(each // HEAD for each in fields["block_out_channels"]),
+    )
+
+
+FACES = _unconditional(224, (1, 2, 3, 4), (8, 4, 2))
+SUPER_RESOLUTION = _unconditional(160, (1, 2, 2, 4), (16, 8), inputs=6)
+# 8 heads, but in the middle alone: no level is small enough for the others.
+SEMANTIC = _unconditional(128, (1, 4, 8), (), inputs=6, head=128)
+SEMANTIC_512 = _unconditional(128, (1, 4, 8), (), inputs=6, head=128, size=128)
+
+CLASSES_F8 = _told(256, (1, 2, 4), (4, 2, 1), 512, latent=(4, 32))
+CLASSES = _told(192, (1, 2, 3, 5), (8, 4, 2), 512, heads=1)
+WORDS = _told(192, (1, 2, 3, 5), (8, 4, 2), 640)
+WORDS_LARGE = _told(320, (1, 2, 4, 4), (4, 2, 1), 1280, latent=(4, 32), heads=8)
+LAYOUT = _told(128, (1, 2, 3, 4), (8, 4, 2), 512, depth=3)
+RETRIEVAL = _told(448, (1, 2, 3, 4), (4, 2, 1), 768, latent=(16, 48))
+
+
+def _preset(
+    name: str, source: str, unet: UNetConfig, first_stage: str, beta_end: float, tokens: int = 0
+) -> Preset:
+    noise = SchedulerConfig(beta_start=0.0015, beta_end=beta_end)
+    return Preset(name, source, unet=unet, scheduler=noise, first_stage=first_stage, tokens=tokens)
+
+
+_PAPER, _RELEASED = "Rombach et al. 2022", "CompVis/latent-diffusion"
+
+PRESETS = (
+    _preset("celeba256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
+    _preset("ffhq256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
+    _preset("lsun_beds256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
+    _preset("cin256", f"{_PAPER}, Tab. 13", CLASSES_F8, "vq-f8", 0.0195, tokens=1),
+    _preset("cin256-v2", f"{_PAPER}, Tab. 10", CLASSES, "vq-f4", 0.0195, tokens=1),
+    _preset("text2img256", _RELEASED, WORDS, "vq-f4", 0.0195, tokens=77),
+    Preset(
+        "text2img-large",
+        f"{_PAPER}, Tab. 15",
+        unet=WORDS_LARGE,
+        scheduler=SchedulerConfig(),
+        first_stage="kl-f8",
+        tokens=77,
+    ),
+    _preset("layout2img-openimages256", f"{_PAPER}, Tab. 15", LAYOUT, "vq-f4", 0.0205, tokens=92),
+    _preset("bsr_sr", f"{_PAPER}, Tab. 15", SUPER_RESOLUTION, "vq-f4", 0.0155),
+    _preset("semantic_synthesis256", f"{_PAPER}, Tab. 15", SEMANTIC, "vq-f4", 0.0205),
+    _preset("semantic_synthesis512", _RELEASED, SEMANTIC_512, "vq-f4", 0.0205),
+    _preset("rdm768", "Blattmann et al. 2022", RETRIEVAL, "kl-f16", 0.015, tokens=1),
+)
