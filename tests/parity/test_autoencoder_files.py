@@ -156,6 +156,7 @@ def test_inspect_tells_of_a_codebook(with_codebook: Path, tmp_path: Path, capsys
             ["out_channels = 4", "{vae}", "3 channels"],
         ),
         (["convert", "{vae}", "{out}", "--ema"], ["--ema", "{vae} is an autoencoder alone"]),
+        (["convert", "{broken}", "{out}"], ["{broken}", "no model_index.json"]),
         (["convert", "{unet}", "{out}"], ["_class_name = 'UNet2DConditionModel'", "VQModel"]),
     ],
 )
@@ -168,8 +169,11 @@ def test_a_mistake_ends_in_one_line(
         "vae": with_codebook / "vae",
         "unet": with_codebook / "unet",
         "other": tmp_path / "other",
+        "broken": tmp_path / "broken",
         "out": tmp_path / "out",
     }
+    for part in ("unet", "vae"):
+        (tmp_path / "broken" / part).mkdir(parents=True)
     capsys.readouterr()
     assert main([argument.format(**places) for argument in arguments]) == 2
     out, err = capsys.readouterr()

@@ -10,7 +10,9 @@ from torch import Tensor
 from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
+    CLIP_TEXT,
     FIRST_STAGES,
+    UNET,
     Component,
     config_of,
     first_stage_kind,
@@ -45,9 +47,10 @@ def read_autoencoder(path: Path, own: Component | None = None) -> Component:
 def autoencoder_alone(path: Path) -> Component | None:
     """The autoencoder in a folder or file that holds nothing else; None where more is expected."""
     if path.is_dir():
-        ours = path / "config.json", path / AUTOENCODER_KL.folder
-        whole = (path / "model_index.json").exists() or not any(place.exists() for place in ours)
-        return None if whole else read_autoencoder(path)
+        inside = {place.name for place in path.iterdir()}
+        more = inside & {"model_index.json", UNET.folder, CLIP_TEXT.folder}
+        found = inside & {"config.json", AUTOENCODER_KL.folder}
+        return read_autoencoder(path) if found and not more else None
     single = open_single(path)
     return None if single.whole else autoencoder_in(single)
 
