@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from PIL import Image
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from calotype.autoencoder import (
     Autoencoder,
+    Pixels,
     VQAutoencoder,
     VQConfig,
     fold_latents,
@@ -77,7 +79,10 @@ class AutoencoderTask:
     def _first(self) -> Autoencoder | VQAutoencoder:
         """The autoencoder before the first step: new, or the one that the run goes on from."""
         if self.own.start is not None:
-            return load_autoencoder(self.own.start, dtype=torch.float32)
+            found = load_autoencoder(self.own.start, dtype=torch.float32)
+            if isinstance(found, Pixels):
+                raise UserError(f"autoencoder.start = {self.own.start}: nothing in it can train")
+            return found
         config = autoencoder_config(self.own.preset)
         return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
 
@@ -121,10 +126,15 @@ class AutoencoderTask:
             last = self.autoencoder.decoder.conv_out.weight
             lost, metrics = self.adversary(likeness, passed.pictures, pictures, last, samples)
             total, found = total + lost, found | metrics
-        if self.codebook and passed.indices is not None:
-            book = self.autoencoder.quantize
+        if self.codebook:
+            assert isinstance(self.autoencoder, VQAutoencoder)
+            assert passed.indices is not None
             found |= self.codebook.update(
-                book, passed.latents, passed.indices, self.settings.seed, samples
+                self.autoencoder.quantize,
+                passed.latents,
+                passed.indices,
+                self.settings.seed,
+                samples,
             )
         return Loss(total, found)
 
@@ -160,8 +170,8 @@ class AutoencoderTask:
                 "can't be measured; train on more, and more varied, pictures"
             )
         fold_latents(self.autoencoder, means.mean(dim=(0, 2, 3)), std)
-        config = replace(self.autoencoder.config, scaling_factor=1.0, shift_factor=None)
-        self.autoencoder.config = config
+        folded: Any = replace(self.autoencoder.config, scaling_factor=1.0, shift_factor=None)
+        self.autoencoder.config = folded
 
     def _pictures(self, start: int, stop: int) -> Tensor:
         examples = self.source.examples(range(start, min(stop, len(self.source))))
