@@ -5,14 +5,27 @@ from pathlib import Path
 from calotype.training import TrainSettings
 
 BATCH = 2
-KINDS = ("autoencoder", "adversarial", "text", "diffusion", "supervised", "features", "reader")
+KINDS = (
+    "autoencoder",
+    "adversarial",
+    "codebook",
+    "averaged codebook",
+    "decoder",
+    "text",
+    "diffusion",
+    "pixels",
+    "supervised",
+    "features",
+    "reader",
+)
 
 
 def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
     """A run of one of ``KINDS``."""
-    if kind in ("diffusion", "supervised"):
-        settings = diffusion_run(folder, out, samples, autoencoder)
-        return settings if kind == "diffusion" else supervised(settings)
+    if kind in ("diffusion", "pixels", "supervised"):
+        first_stage = Path("pixels") if kind == "pixels" else autoencoder
+        settings = diffusion_run(folder, out, samples, first_stage)
+        return supervised(settings) if kind == "supervised" else settings
     settings = autoencoder_run(folder, out, samples)
     if kind == "autoencoder":
         return settings
@@ -20,6 +33,11 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
     if kind == "adversarial":
         starts = {"discriminator_start": 2, "adversarial_start": 4, "adversarial_ramp": 4}
         table["autoencoder"] |= {"adversarial_weight": 0.5, **starts}
+    elif kind in ("codebook", "averaged codebook"):
+        moved = "gradient" if kind == "codebook" else "average"
+        table["autoencoder"] |= {"preset": "compression-vq", "codebook": moved}
+    elif kind == "decoder":
+        table["autoencoder"] |= {"start": autoencoder, "decoder_only": True, "norm": "l2"}
     else:
         table |= {"task": kind, "autoencoder": None}
         table["data"] = {"source": "scenes", "count": 3, "size": 128 if kind == "reader" else 32}

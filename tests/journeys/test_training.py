@@ -4,18 +4,22 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 from runs import BATCH, KINDS, diffusion_run, run_of
 
 import calotype
-from calotype.checkpoints import load_text
+from calotype.checkpoints import load_autoencoder, load_text
 from calotype.checkpoints.files import read_safetensors
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints
+from calotype.training.tasks.autoencoder import FROZEN
+
+KEPT = tuple(f"weights:autoencoder.{part}" for part in FROZEN)
 
 
 @pytest.fixture(params=KINDS)
@@ -89,7 +93,10 @@ def test_every_parameter_trains(run):
     ]
     # A token that no caption used has no gradient; nor has the position of a caption's padding.
     tables = ("token_embedding", "position_embedding")
-    assert [key for key in still if not any(table in key for table in tables)] == []
+    still = [key for key in still if not any(table in key for table in tables)]
+    frozen = [key for key in before if key.startswith(KEPT)]
+    decoder_only = settings.autoencoder and settings.autoencoder.decoder_only
+    assert still == (frozen if decoder_only else [])
 
 
 def test_a_run_is_never_overwritten(run):
@@ -159,6 +166,42 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
         (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)
     ]
     assert vocabularies[0] == vocabularies[1]
+
+
+def test_a_decoder_alone_leaves_all_latents_as_they_are(
+    folder: Path, autoencoder: Path, tmp_path: Path
+):
+    """To the bit, and its folder says the same of them: diffusion models keep working."""
+    settings = run_of("decoder", folder, tmp_path / "run", 3 * BATCH, autoencoder)
+    list(train(settings))
+    before, after = load_autoencoder(autoencoder), load_autoencoder(settings.out / "model")
+    pictures = torch.rand(2, 3, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        old, new = before.encode(pictures), after.encode(pictures)
+        assert torch.equal(old.mean, new.mean)
+        assert torch.equal(old.logvar, new.logvar)
+        assert not torch.equal(before.decode(old.mean), after.decode(new.mean))
+    assert before.config == after.config
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_pictures_of_other_channels(channels: int, tmp_path: Path):
+    """Spectrograms in sixteen bits, say: an autoencoder of theirs, and diffusion in its latents."""
+    (tmp_path / "arrays").mkdir()
+    for number in range(3):
+        values = np.random.default_rng(number).integers(0, 2**16, (32, 32, channels), np.uint16)
+        np.save(tmp_path / "arrays" / f"{number}.npy", values)
+    first = run_of("autoencoder", tmp_path / "arrays", tmp_path / "first", 2 * BATCH, tmp_path)
+    table = first.model_dump()
+    table["data"]["channels"] = channels
+    list(train(TrainSettings.model_validate(table)))
+    second = diffusion_run(tmp_path / "arrays", tmp_path / "second", 2 * BATCH, first.out / "model")
+    with pytest.raises(UserError, match=f"{channels} channels; data.channels = 3"):
+        list(train(second))
+    table = second.model_dump()
+    table["data"]["channels"] = channels
+    list(train(TrainSettings.model_validate(table)))
+    assert calotype.load(second.out / "model").autoencoder.config.in_channels == channels
 
 
 def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp_path: Path):

@@ -151,8 +151,15 @@ class AutoencoderSettings(Settings):
         description='feature network of the perceptual loss: "scenes", or a file made by task '
         "features; none: without",
     )
+    vgg: Path | None = Field(
+        default=None,
+        description="instead of features, with lpips: the file of torchvision's VGG16",
+    )
+    lpips: Path | None = Field(
+        default=None, description="with vgg: the file of the lpips package's linear heads for it"
+    )
     perceptual_weight: float = Field(
-        default=0.1, ge=0, description="weight of the perceptual loss; 0, or no features: without"
+        default=0.1, ge=0, description="weight of the perceptual loss; 0, or no network: without"
     )
     adversarial_weight: float = Field(
         default=0.0,
@@ -177,6 +184,15 @@ class AutoencoderSettings(Settings):
     def _decodes_what_is_there(self) -> Self:
         if self.decoder_only and self.start is None:
             raise ValueError("decoder_only = true: the latents of which? Name autoencoder.start")
+        return self
+
+    @model_validator(mode="after")
+    def _compares_by_one_network(self) -> Self:
+        if (self.vgg is None) != (self.lpips is None):
+            given, other = ("vgg", "lpips") if self.vgg else ("lpips", "vgg")
+            raise ValueError(f"{given}: goes with {other}, the other of two files; name both")
+        if self.vgg and self.features:
+            raise ValueError("features and vgg: a perceptual loss has one network; name one")
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from calotype.autoencoder import FirstStage
 from calotype.data import CachedSource, FolderSource, Source, table
 from calotype.errors import UserError
 from calotype.scenes import Scene, SceneSource
@@ -49,6 +50,13 @@ def scenes_of(settings: DataSettings) -> SceneSource:
         object_weight=settings.object_weight,
         plain=settings.plain_captions,
     )
+
+
+def require_channels(autoencoder: FirstStage, channels: int, key: str) -> None:
+    """UserError, of the setting ``key``, unless an autoencoder takes pictures of these channels."""
+    takes = autoencoder.config.in_channels
+    if takes != channels:
+        raise UserError(f"{key}: its pictures have {takes} channels; data.channels = {channels}")
 
 
 CHUNK = 64  # scenes at a time

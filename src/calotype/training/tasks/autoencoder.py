@@ -19,7 +19,6 @@ from calotype.autoencoder import (
     VQAutoencoder,
     VQConfig,
     fold_latents,
-    perceptual_distance,
     reconstruction_loss,
 )
 from calotype.checkpoints import load_autoencoder, save_component
@@ -28,12 +27,11 @@ from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
 from calotype.presets import autoencoder_config
-from calotype.scenes.features import FeatureNetwork
 from calotype.training.adversary import Adversary
 from calotype.training.codebook import CodebookCare
-from calotype.training.features import load_features
+from calotype.training.perceptual import perceptual
 from calotype.training.settings import AutoencoderSettings, TrainSettings
-from calotype.training.sources import Report, open_source
+from calotype.training.sources import Report, open_source, require_channels
 from calotype.training.task import Loss
 
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
@@ -57,7 +55,7 @@ class AutoencoderTask:
             )
         self.settings, self.own = settings, settings.autoencoder
         _check_size(self.own, settings.data.size)
-        self.features = self._features()
+        self.perceptual = perceptual(settings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.autoencoder = self._first()
@@ -82,16 +80,12 @@ class AutoencoderTask:
             found = load_autoencoder(self.own.start, dtype=torch.float32)
             if isinstance(found, Pixels):
                 raise UserError(f"autoencoder.start = {self.own.start}: nothing in it can train")
+            require_channels(found, self.settings.data.channels, "autoencoder.start")
             return found
+        channels = self.settings.data.channels
         config = autoencoder_config(self.own.preset)
+        config = replace(config, in_channels=channels, out_channels=channels)
         return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
-
-    def _features(self) -> FeatureNetwork | None:
-        """The network of the perceptual loss; frozen, and in no checkpoint."""
-        if self.own.features is None or not self.own.perceptual_weight:
-            return None
-        device = self.settings.loop.device
-        return load_features(self.own.features, "autoencoder.features", device)
 
     shares: Mapping[str, float] = MappingProxyType({})
 
@@ -114,10 +108,10 @@ class AutoencoderTask:
         far = reconstruction_loss(passed.pictures, pictures, weights, own.scales, own.norm)
         found = {own.norm: far.mean()}
         likeness = found[own.norm]
-        if self.features:
-            seen = perceptual_distance(self.features(passed.pictures), self.features(pictures))
-            found["perceptual"] = seen.mean()
-            likeness = likeness + own.perceptual_weight * found["perceptual"]
+        if self.perceptual:
+            name, apart = self.perceptual
+            found[name] = apart(passed.pictures, pictures).mean()
+            likeness = likeness + own.perceptual_weight * found[name]
         quantised = passed.indices is not None
         held, weight = ("codebook", own.codebook_weight) if quantised else ("kl", own.kl_weight)
         found[held] = passed.cost.mean()

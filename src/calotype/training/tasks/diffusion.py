@@ -27,7 +27,7 @@ from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, reading_table
+from calotype.training.sources import Report, open_source, reading_table, require_channels
 from calotype.training.supervision import Supervision
 from calotype.training.task import Loss
 from calotype.training.vocabulary import (
@@ -70,9 +70,12 @@ class DiffusionTask:
 
     def _first_stage(self) -> FirstStage:
         """The frozen autoencoder, or none at all."""
+        data = self.settings.data
         if str(self.own.autoencoder) == "pixels":
-            return Pixels(PixelsConfig(sample_size=self.settings.data.size))
-        return load_autoencoder(self.own.autoencoder, self.device, torch.float32)
+            return Pixels(PixelsConfig(data.channels, data.size))
+        found = load_autoencoder(self.own.autoencoder, self.device, torch.float32)
+        require_channels(found, data.channels, "diffusion.autoencoder")
+        return found
 
     def _build(self, autoencoder: FirstStage) -> LatentDiffusion:
         """The model as it is before the first step: a function of the seed, or a trained one."""
