@@ -22,7 +22,7 @@ def counted(call) -> int:
     return counter.get_total_flops()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(configs(), st.integers(1, 2), st.integers(1, 5), st.booleans())
 def test_a_unet(config: UNetConfig, size: int, tokens: int, only_cross: bool):
     width = max(config.per_level(config.cross_attention_dim))
@@ -41,7 +41,7 @@ DOWN = ("DownEncoderBlock2D", "AttnDownEncoderBlock2D", "AttnDownEncoderBlock2D"
 UP = ("UpDecoderBlock2D", "AttnUpDecoderBlock2D", "UpDecoderBlock2D")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.booleans(), st.booleans(), st.integers(1, 2), st.integers(1, 4))
 def test_an_autoencoder(codebook: bool, middle: bool, layers: int, side: int):
     kind, network = (VQConfig, VQAutoencoder) if codebook else (AutoencoderConfig, Autoencoder)

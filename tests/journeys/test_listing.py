@@ -20,7 +20,7 @@ def test_the_list(capsys):
     assert len(rows) == sum(part is not None for part in networks)
     (row,) = (row for row in rows if row.startswith("celeba256 "))
     assert row.split()[1:5] == ["UNet", "274,056,163", "202.4", "3x64x64"]
-    assert row.endswith("Rombach et al. 2022, Tab. 12")
+    assert row.rstrip().endswith("Rombach et al. 2022, Tab. 12")
 
 
 def test_one_of_them(capsys):
