@@ -7,7 +7,7 @@ DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
 
 export PROMPT
 
-.PHONY: setup demo check format test bench bench-load parity-full samplers reproducibility clean
+.PHONY: setup demo check format test bench bench-load parity-full samplers reproducibility journeys compression clean
 
 setup: .venv/installed
 .venv/installed: pyproject.toml
@@ -44,6 +44,12 @@ samplers: .venv/dev-installed  ## docs/samplers.md: every sampler at 5 to 50 ste
 
 reproducibility: .venv/dev-installed  ## docs/reproducibility.md: what a batch changes in a picture
 	$(BIN)/python studies/batches.py
+
+journeys: .venv/dev-installed  ## recipes/tiny from nothing, and what each reaches
+	$(BIN)/python studies/journeys.py
+
+compression: .venv/dev-installed  ## studies/README.md: how much should the first stage compress? 3 hours
+	$(BIN)/python studies/compression.py
 
 bench: .venv/dev-installed  ## side by side with diffusers, ratios with spread
 	$(BIN)/python benchmarks/generate.py

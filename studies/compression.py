@@ -31,6 +31,7 @@ from calotype.evaluation.prompts import prompts
 from calotype.evaluation.reconstruction import psnr, round_trip, ssim
 from calotype.evaluation.share import Share
 from calotype.generate.labelled import labelled
+from calotype.generate.pictures import to_picture
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import autoencoder_config
@@ -170,7 +171,7 @@ def measured(name: str, runs: Path, count: int, seconds: float) -> tuple[Measure
     request = TextToImage(
         prompt=tuple(each.prompt for each in asked), weighting="none", sampling=SAMPLING
     )
-    made = torch.stack([_tensor(picture.image) for picture in run(model, request)])
+    made = torch.stack([to_picture(picture.image) for picture in run(model, request)])
     a_picture = (clock() - began) / count
     readings = read(reader, made)
     wrong = [mistakes(*pair) for pair in zip(readings, (a.scene for a in asked), strict=True)]
@@ -188,10 +189,6 @@ def measured(name: str, runs: Path, count: int, seconds: float) -> tuple[Measure
         recall=recall,
         a_picture=a_picture,
     ), made
-
-
-def _tensor(image: Image.Image) -> Tensor:
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def renderings(seed: int, count: int) -> Tensor:

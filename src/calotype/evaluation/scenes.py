@@ -15,6 +15,7 @@ from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, Kind, prompt
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.evaluation.share import Share
 from calotype.generate.events import Picture, Progress
+from calotype.generate.pictures import to_picture
 from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.run import events
 from calotype.model import LatentDiffusion
@@ -107,16 +108,9 @@ def _pictures(
 def judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
     """What a picture shows otherwise than it was asked for, as the reader tells."""
     device = next(reader.parameters()).device
-    (reading,) = read(reader, _tensor(image)[None].to(device))
+    (reading,) = read(reader, to_picture(image)[None].to(device))
     image.thumbnail((SIZE, SIZE))  # thousands are kept, for sheets
     return Judged(image, asked.prompt, mistakes(reading, asked.scene))
-
-
-def _tensor(image: Image.Image) -> Tensor:
-    """An image of eight bits as a picture (3, H, W) in [-1, 1]."""
-    width, height = image.size
-    pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
-    return pixels.view(height, width, 3).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def _renderings(

@@ -1,4 +1,4 @@
-"""Pictures as tensors -> images, and many images on one sheet."""
+"""Pictures as tensors <-> images, and many images on one sheet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -19,6 +20,11 @@ def to_images(pictures: Tensor) -> list[Image.Image]:
     coloured = pixels.shape[1] >= 3
     shown = pixels[:, :3].permute(0, 2, 3, 1) if coloured else pixels[:, 0]
     return [Image.fromarray(each) for each in shown.numpy()]
+
+
+def to_picture(image: Image.Image) -> Tensor:
+    """An image of eight bits as a picture (3, H, W) in [-1, 1]."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
