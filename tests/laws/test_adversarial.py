@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from calotype.autoencoder import (
     PatchDiscriminator,
@@ -25,6 +26,15 @@ def test_beyond_the_hinge_there_is_nothing_to_learn(sure: float, other: float) -
     real, fake = torch.full((2, 1, 3, 3), sure), torch.full((2, 1, 3, 3), -other)
     assert discriminator_loss(real, fake) == 0
     assert generator_loss(fake) == pytest.approx(other)
+
+
+@given(seeds)
+def test_the_vanilla_loss_is_the_cross_entropy(seed: int) -> None:
+    """Of true and false for the two halves, each with its own label."""
+    real, fake = normal([seed, seed + 1], 0, "logits", (1, 4, 4)).double()
+    labels = torch.cat([torch.ones_like(real), torch.zeros_like(fake)])
+    expected = binary_cross_entropy_with_logits(torch.cat([real, fake]), labels)
+    torch.testing.assert_close(discriminator_loss(real, fake, "vanilla"), expected)
 
 
 @given(seeds, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))

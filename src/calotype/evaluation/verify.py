@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from calotype.autoencoder import FirstStage, VQAutoencoder
-from calotype.checkpoints.component import Component, build
+from calotype.checkpoints.component import PIXELS, Component, build
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.unfilled import unfilled
 from calotype.condition import Condition
@@ -108,6 +108,48 @@ def _of_autoencoder(parts: Parts, dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if upcast else dtype
 
 
+@dataclass(frozen=True)
+class Autoencoders:
+    """An autoencoder here, and the same weights in diffusers'."""
+
+    ours: FirstStage
+    theirs: Any
+    dtype: torch.dtype
+
+    @staticmethod
+    def of(component: Component, dtype: torch.dtype) -> Autoencoders | None:
+        """Both; None for pixels, which compute nothing."""
+        if component.kind is PIXELS:
+            return None
+        ours = cast(FirstStage, build(component, dtype=dtype))
+        return Autoencoders(ours, _their_autoencoder(component), dtype)
+
+    def coded(self, draw: Callable[..., Tensor], side: int, bound: float) -> Iterator[Deviation]:
+        """The latents of a picture, and the picture of latents."""
+        pixels = side * self.ours.factor
+        pictures = draw(1, self.ours.config.in_channels, pixels, pixels).clamp(-1, 1)
+        pictures = pictures.to(self.dtype)
+        encoded = self.theirs.encode(pictures)
+        mean = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
+        yield _apart("VAE encode", self.ours.encode(pictures).mean, mean, bound)
+        yield _apart("VAE decode", self.ours.decode(mean), self.theirs.decode(mean).sample, bound)
+
+    def picture(self, walked: Tensor, expected: Tensor, bound: float) -> Deviation:
+        """The pictures of latents that either program came to by itself, scaled."""
+        config = self.ours.config
+        ours, theirs = (
+            (each / config.scaling_factor + (config.shift_factor or 0.0)).to(self.dtype)
+            for each in (walked, expected)
+        )
+        if isinstance(self.ours, VQAutoencoder):
+            # Which vector is nearest may turn on the last bit: this is without that choice.
+            found = self.ours.decode_quantized(ours)
+            wanted = self.theirs.decode(theirs, force_not_quantize=True).sample
+        else:
+            found, wanted = self.ours.decode(ours), self.theirs.decode(theirs).sample
+        return _apart("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), bound)
+
+
 def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     generator = torch.Generator().manual_seed(SEED)
 
@@ -134,32 +176,16 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
         ours = unet(x, t, Condition(context=context, vector=vector))
         yield _apart(f"UNet, t = {level}", ours, expected, bound)
 
-    wide = _of_autoencoder(parts, dtype)
-    autoencoder = cast(FirstStage, build(parts.autoencoder, dtype=wide))
-    theirs = _their_autoencoder(parts.autoencoder)
-    pixels = side * autoencoder.factor
-    pictures = draw(1, 3, pixels, pixels).clamp(-1, 1).to(wide)
-    encoded = theirs.encode(pictures)
-    mean = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
-    yield _apart("VAE encode", autoencoder.encode(pictures).mean, mean, bound)
-    yield _apart("VAE decode", autoencoder.decode(mean), theirs.decode(mean).sample, bound)
+    stage = Autoencoders.of(parts.autoencoder, _of_autoencoder(parts, dtype))
+    if stage:
+        yield from stage.coded(draw, side, bound)
 
     noise, concat = draw(1, latents, side, side), x[:1, latents:]
     ours = _walked(parts.scheduler, unet, noise, context, concat, vector)
     expected = _their_walk(parts.scheduler, their_unet, noise, context, concat, vector)
     yield _apart(f"{STEPS} steps of DDIM", ours, expected, of_walk)
-    config = parts.autoencoder.config
-    ours, expected = (
-        (walked / config.scaling_factor + (config.shift_factor or 0.0)).to(wide)
-        for walked in (ours, expected)
-    )
-    if isinstance(autoencoder, VQAutoencoder):
-        # Which vector is nearest may turn on the last bit: this is without that choice.
-        found = autoencoder.decode_quantized(ours)
-        wanted = theirs.decode(expected, force_not_quantize=True).sample
-    else:
-        found, wanted = autoencoder.decode(ours), theirs.decode(expected).sample
-    yield _apart("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), of_walk)
+    if stage:
+        yield stage.picture(ours, expected, of_walk)
 
 
 def _apart(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviation:

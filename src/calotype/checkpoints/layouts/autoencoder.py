@@ -20,6 +20,9 @@ LAYERS = ATTENTION | {"conv_shortcut": "nin_shortcut"}
 
 def places(config: AutoencoderConfig, names: Iterable[str]) -> Places:
     """Where the autoencoder's tensors of these names are kept."""
+    names = [*names]
+    if not names:  # pixels are their own latents, and have no levels to count
+        return {}
     found = renamed(names, modules(config), LAYERS)
     return {
         name: Place(theirs, as_convolution=name.endswith(MATRICES))

@@ -215,10 +215,7 @@ class DiffusionTask:
         shape = mean.shape[1:]
         draw = normal(seed, positions, "posterior", shape).to(mean)
         latents = self.model.scale(mean + std * draw)
-        added = normal(seed, positions, "noise", shape).to(mean)
-        if self.own.offset_noise:
-            offset = normal(seed, positions, "offset", (len(mean[0]), 1, 1)).to(mean)
-            added = added + self.own.offset_noise * offset
+        added = added_noise(positions, seed, shape, self.own.offset_noise).to(mean)
         schedule = self.model.scheduler.schedule
         count, shift = schedule.num_train_timesteps, self.own.timestep_shift
         t = even_timesteps(positions, seed, count, shift).to(self.device)
@@ -257,6 +254,19 @@ class DiffusionTask:
     def export(self, folder: Path) -> None:
         """Write the whole model as a folder that other programs open."""
         save(self.model, folder)
+
+
+def added_noise(positions: Tensor, seed: int, shape: Sequence[int], offset: float) -> Tensor:
+    """The noise (B, C, h, w) that samples at these positions are given.
+
+    offset: deviation of what is added to all places of a channel alike. Noise without it never
+    changes a picture's mean by much, so that a network learns to leave that as it finds it, and
+    every picture it makes is of middling brightness (Guttenberg 2023).
+    """
+    noise = normal(seed, positions, "noise", shape)
+    if not offset:
+        return noise
+    return noise + offset * normal(seed, positions, "offset", (shape[0], 1, 1))
 
 
 def even_timesteps(positions: Tensor, seed: int, count: int, shift: float = 1.0) -> Tensor:
