@@ -2,6 +2,7 @@
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
+from calotype.presets import scenes
 from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
@@ -31,4 +32,29 @@ TEXT = CLIPTextConfig(
     max_position_embeddings=32,
 )
 
-PRESETS = (Preset("tiny", "of our own", AUTOENCODER, UNET, TEXT),)
+# A UNet that reads the words of the packaged model, for latents or pixels of 16x16 to 32x32: enough
+# to tell the grounds of scenes apart after some minutes.
+SMALL_UNET = UNetConfig(
+    sample_size=16,
+    in_channels=3,
+    out_channels=3,
+    block_out_channels=(64, 96),
+    layers_per_block=1,
+    down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+    up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    norm_num_groups=16,
+    cross_attention_dim=scenes.TEXT.hidden_size,
+    attention_head_dim=(4, 6),
+    use_linear_projection=True,
+)
+
+PRESETS = (
+    Preset("tiny", "of our own", AUTOENCODER, UNET, TEXT),
+    Preset(
+        "small",
+        "of our own",
+        unet=SMALL_UNET,
+        text=scenes.TEXT,
+        first_stage="compression-f4",
+    ),
+)

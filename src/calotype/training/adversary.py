@@ -12,7 +12,7 @@ from calotype.autoencoder import (
     generator_loss,
     ramp,
 )
-from calotype.training.settings import AutoencoderSettings
+from calotype.training.task_settings import AutoencoderSettings
 
 
 class Adversary(nn.Module):

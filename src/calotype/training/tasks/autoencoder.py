@@ -30,9 +30,10 @@ from calotype.presets import autoencoder_config
 from calotype.training.adversary import Adversary
 from calotype.training.codebook import CodebookCare
 from calotype.training.perceptual import perceptual
-from calotype.training.settings import AutoencoderSettings, TrainSettings
+from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, require_channels
 from calotype.training.task import Loss
+from calotype.training.task_settings import AutoencoderSettings
 
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
 SHOWN = 12  # pictures in the preview

@@ -19,9 +19,10 @@ from calotype.presets import text_config
 from calotype.scenes import COLOURS
 from calotype.scenes.cells import WIDTHS, losses
 from calotype.training.layout import Layout
-from calotype.training.settings import TextSettings, TrainSettings
+from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, reading_table, scenes_of
 from calotype.training.task import Loss
+from calotype.training.task_settings import TextSettings
 from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
 
 SHOWN = 16  # captions in the preview, where no prompts are named
