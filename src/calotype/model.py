@@ -75,7 +75,7 @@ class LatentDiffusion:
         return self
 
     def encode(self, pictures: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Scaled latents (B, C, H / factor, W / factor) of pictures (B, 3, H, W) in [-1, 1].
+        """Scaled latents (B, C, H / factor, W / factor) of pictures (B, C, H, W) in [-1, 1].
 
         The mean of the autoencoder's posterior, or a sample of it by standard normal ``noise`` of
         the latents' shape.
@@ -86,7 +86,7 @@ class LatentDiffusion:
         )
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) in [-1, 1] of scaled latents.
+        """Pictures (B, C, H, W) in [-1, 1] of scaled latents.
 
         One after the other: a decoder's largest tensors are hundreds of times a latent's size.
         """

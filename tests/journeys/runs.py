@@ -9,7 +9,7 @@ KINDS = (
     "autoencoder",
     "adversarial",
     "codebook",
-    "averaged codebook",
+    "codebook by ema",
     "decoder",
     "text",
     "diffusion",
@@ -33,8 +33,8 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
     if kind == "adversarial":
         starts = {"discriminator_start": 2, "adversarial_start": 4, "adversarial_ramp": 4}
         table["autoencoder"] |= {"adversarial_weight": 0.5, **starts}
-    elif kind in ("codebook", "averaged codebook"):
-        moved = "gradient" if kind == "codebook" else "average"
+    elif kind in ("codebook", "codebook by ema"):
+        moved = "gradient" if kind == "codebook" else "ema"
         table["autoencoder"] |= {"preset": "compression-vq", "codebook": moved}
     elif kind == "decoder":
         table["autoencoder"] |= {"start": autoencoder, "decoder_only": True, "norm": "l2"}

@@ -93,7 +93,7 @@ def test_dead_vectors_come_back_where_latents_are(seed: int, size: int, averaged
         revived += int(found["revived"])
     assert revived >= size - 1
     assert book.embedding.weight.abs().max() < 10
-    assert set(book(torch.randn(4, 3, 16, 16)).indices.unique().tolist()) == set(range(size))
+    assert (care.uses > 0.1 / size).all()
 
 
 @given(st.integers(0, 2**32))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from calotype.checkpoints import load_autoencoder
 from calotype.presets import autoencoder_config, text_config, unet_config
 from calotype.settings import read_settings
 from calotype.training import TrainSettings
@@ -20,7 +21,10 @@ def test_a_recipe_is_accepted(recipe: Path):
     settings = read_settings(TrainSettings, recipe)
     if settings.task == "autoencoder":
         assert settings.autoencoder
-        assert settings.data.size % autoencoder_config(settings.autoencoder.preset).factor == 0
+        own = settings.autoencoder
+        factor = load_autoencoder(own.start).factor if own.start else None
+        factor = factor or autoencoder_config(own.preset).factor
+        assert settings.data.size % factor == 0
     elif settings.task == "diffusion":
         assert settings.diffusion
         width = text_config(settings.diffusion.preset).hidden_size

@@ -7,8 +7,8 @@ from calotype.autoencoder.adversarial import (
     generator_loss,
     ramp,
 )
-from calotype.autoencoder.autoencoder import Autoencoder, FirstStage, VQAutoencoder
-from calotype.autoencoder.bottleneck import Passed, Posterior
+from calotype.autoencoder.autoencoder import Autoencoder, FirstStage, VQAutoencoder, autoencoder_of
+from calotype.autoencoder.bottleneck import Posterior, Reconstruction
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.discriminator import PatchDiscriminator
 from calotype.autoencoder.fold import fold_latents
@@ -25,15 +25,16 @@ __all__ = [
     "FirstStage",
     "Lpips",
     "Norm",
-    "Passed",
     "PatchDiscriminator",
     "Pixels",
     "PixelsConfig",
     "Posterior",
     "Quantizer",
+    "Reconstruction",
     "VQAutoencoder",
     "VQConfig",
     "adaptive_weight",
+    "autoencoder_of",
     "discriminator_loss",
     "fold_latents",
     "generator_loss",

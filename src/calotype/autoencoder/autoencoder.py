@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from calotype.autoencoder.bottleneck import Passed, Posterior
+from calotype.autoencoder.bottleneck import Posterior, Reconstruction
 from calotype.autoencoder.config import AutoencoderConfig, VQConfig
 from calotype.autoencoder.decoder import Decoder
 from calotype.autoencoder.encoder import Encoder
@@ -57,11 +57,11 @@ class Autoencoder(nn.Module):
             latents = self.post_quant_conv(latents)
         return self.decoder(latents)
 
-    def passed(self, pictures: Tensor, draw: Draw) -> Passed:
+    def reconstruct(self, pictures: Tensor, draw: Draw) -> Reconstruction:
         """Reconstructions from sampled latents, at the cost of the KL divergence."""
         posterior = self.encode(pictures)
         latents = posterior.sample(draw(posterior.mean.shape[1:]).to(posterior.mean))
-        return Passed(self.decode(latents), latents, posterior.kl() / latents[0].numel())
+        return Reconstruction(self.decode(latents), latents, posterior.kl() / latents[0].numel())
 
 
 class VQAutoencoder(nn.Module):
@@ -94,16 +94,21 @@ class VQAutoencoder(nn.Module):
         """The pictures of raw latents, quantised first; not clamped to [-1, 1]."""
         return self.decode_quantized(self.quantize(latents).latents)
 
-    def passed(self, pictures: Tensor, draw: Draw) -> Passed:
+    def reconstruct(self, pictures: Tensor, draw: Draw) -> Reconstruction:
         """Reconstructions from quantised latents, at the cost of the codebook; nothing is drawn."""
         latents = self.encode(pictures).mean
         found = self.quantize(latents)
         cost = self.quantize.loss(latents, found.indices)
-        return Passed(self.decode_quantized(found.latents), latents, cost, found.indices)
+        return Reconstruction(self.decode_quantized(found.latents), latents, cost, found.indices)
 
     def decode_quantized(self, latents: Tensor) -> Tensor:
         """The pictures of latents that are vectors of the codebook already."""
         return self.decoder(self.post_quant_conv(latents))
+
+
+def autoencoder_of(config: AutoencoderConfig) -> Autoencoder | VQAutoencoder:
+    """A new autoencoder with the bottleneck that its config asks for."""
+    return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
 
 
 FirstStage = Autoencoder | VQAutoencoder | Pixels

@@ -45,10 +45,10 @@ class Posterior:
 
 
 @dataclass(frozen=True)
-class Passed:
-    """What came through a bottleneck in training.
+class Reconstruction:
+    """What comes of training pictures, and what the bottleneck says of them.
 
-    pictures: (B, C, H, W) reconstructions.
+    pictures: (B, C, H, W), not clamped.
     latents: (B, C, h, w) raw, as they were encoded.
     cost: (B,) by which the bottleneck holds its latents: a mean over their numbers, so that its
         weight means the same at every size.

@@ -28,6 +28,11 @@ class PixelsConfig:
     force_upcast: ClassVar[bool] = False
 
     @property
+    def out_channels(self) -> int:
+        """Those of the pictures."""
+        return self.in_channels
+
+    @property
     def diffused_channels(self) -> int:
         """Those of the pictures."""
         return self.in_channels

@@ -83,6 +83,14 @@ PIXELS = replace(
     aliases=(),
 )
 FIRST_STAGES = (AUTOENCODER_KL, VQ_MODEL, PIXELS)
+
+
+def kind_of(config: object) -> Kind:
+    """The kind of first stage that has such a config."""
+    (kind,) = (kind for kind in FIRST_STAGES if kind.config is type(config))
+    return kind
+
+
 KINDS = (UNET, AUTOENCODER_KL, CLIP_TEXT)
 """The networks of a model; in the place of the autoencoder may be any of ``FIRST_STAGES``."""
 

@@ -125,7 +125,7 @@ def _told(tensors: Mapping[str, Tensor]) -> str:
     for tensor in tensors.values():
         types[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()
     total = sum(types.values())
-    return f"{total:,} parameters, {', '.join(kind for kind, _ in types.most_common())}"
+    return ", ".join([f"{total:,} parameters", *(kind for kind, _ in types.most_common())])
 
 
 def _hashes(path: Path) -> Iterator[Row]:

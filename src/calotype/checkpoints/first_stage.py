@@ -11,11 +11,11 @@ from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     CLIP_TEXT,
-    FIRST_STAGES,
     UNET,
     Component,
     config_of,
     first_stage_kind,
+    kind_of,
     read_first_stage,
     require_fit,
     shapes,
@@ -58,12 +58,12 @@ def autoencoder_alone(path: Path) -> Component | None:
 def autoencoder_in(single: Single, own: Component | None = None) -> Component:
     """The autoencoder in an open file: see ``read_autoencoder``."""
     tensors, dropped = _bare(single)
-    of_decoder = own if all(name.startswith(DECODER) for name in tensors) else None
+    of_decoder = own if tensors and all(name.startswith(DECODER) for name in tensors) else None
     if of_decoder:
         config, rule = of_decoder.config, of_decoder.rule
     else:
         config, rule = _config(single, tensors, own)
-    (kind,) = (kind for kind in FIRST_STAGES if kind.config is type(config))
+    kind = kind_of(config)
     wanted = shapes(kind, config)
     kept: Mapping[str, Tensor] = {}
     if of_decoder:

@@ -17,12 +17,12 @@ from calotype.autoencoder import AutoencoderConfig
 from calotype.checkpoints.component import (
     AUTOENCODER_KL,
     CLIP_TEXT,
-    FIRST_STAGES,
     UNET,
     Component,
     Kind,
     config_of,
     first_stage_kind,
+    kind_of,
     require_fit,
     shapes,
     under_present_names,
@@ -143,7 +143,7 @@ def _layout(
     """The networks of a file with their configs, and where it keeps their tensors."""
     openclip = any(name.startswith(compvis.OPENCLIP) for name in tensors)
     scaled = with_scale(family.autoencoder, tensors, path)
-    (first_stage,) = (kind for kind in FIRST_STAGES if kind.config is type(scaled))
+    first_stage = kind_of(scaled)
     return (
         (UNET, family.unet, compvis.averaged_places if ema else compvis.unet_places),
         (first_stage, scaled, compvis.autoencoder_places),

@@ -40,9 +40,9 @@ def convert(
         raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
     if out.exists():
         raise UserError(f"{out}: is already there; name a new {'file' if single else 'folder'}")
-    from calotype.checkpoints.first_stage import autoencoder_alone
+    from calotype.checkpoints.first_stage import ASSUMED, autoencoder_alone
     from calotype.checkpoints.load import decided, find, read_parts
-    from calotype.checkpoints.parts import left_out
+    from calotype.checkpoints.parts import Parts, left_out
     from calotype.checkpoints.save import write_first_stage, write_folder, write_single
     from calotype.cli.device import dtype_named
 
@@ -55,6 +55,11 @@ def convert(
         raise UserError(f"--vae, --ema and --prediction: {model} is an autoencoder alone")
     else:
         write_first_stage(found, out, dtype_named(dtype))
+    autoencoder = found.autoencoder if isinstance(found, Parts) else found
+    if autoencoder.rule == ASSUMED:
+        own = autoencoder.config
+        told = f"scaling_factor {own.scaling_factor:g}, norm_num_groups {own.norm_num_groups}"
+        print(f"{autoencoder.path}: {told}: {ASSUMED}", file=sys.stderr)
     for why, names in left_out(found.dropped):
         print(f"left out: {names}: {why}", file=sys.stderr)
     print(out)

@@ -10,6 +10,10 @@ from numpy.lib.format import open_memmap
 
 from calotype.errors import UserError
 
+# What numpy raises of a header that is no header; of one nested deeply enough, Python itself.
+_BROKEN = (ValueError, SyntaxError, TypeError, OverflowError, TokenError)
+_BROKEN += (MemoryError, RecursionError)
+
 
 def read_array(path: Path, channels: int) -> np.ndarray:
     """The picture in a ``.npy`` file, (H, W) or (H, W, C), as float32 (H, W, C) in [-1, 1].
@@ -21,7 +25,7 @@ def read_array(path: Path, channels: int) -> np.ndarray:
         array = open_memmap(path, mode="r")
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror or error})") from None
-    except (ValueError, SyntaxError, TypeError, OverflowError, TokenError) as error:
+    except _BROKEN as error:
         told = str(error).partition("\n")[0][:200]
         raise UserError(f"{path}: can't be read as an array ({told})") from None
     picture = array[..., None] if array.ndim == 2 else array

@@ -13,6 +13,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     6). It is the FID only with the features that this takes from Inception; few samples make it
     larger, so that only sets of one size can be compared.
     """
+    assert min(len(first), len(second)) > first.shape[1], "a covariance would be singular"
     (mean1, root1), (mean2, root2) = (_fitted(each.double()) for each in (first, second))
     # The singular values of one root times the other are the square roots of C1 C2's eigenvalues.
     common = torch.linalg.svdvals(root1 @ root2).sum()

@@ -8,16 +8,19 @@ from torch.nn import functional as F
 
 from calotype.autoencoder import FirstStage
 
+WINDOW, DEVIATION = 11, 1.5  # pixels, of what structural similarity is seen through
+DARK, FLAT = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # of a range of 2
+
 
 @torch.inference_mode()
 def round_trip(autoencoder: FirstStage, pictures: Tensor) -> Tensor:
-    """Pictures (B, 3, H, W) in [-1, 1] through the mean of their latents and back."""
+    """Pictures (B, C, H, W) in [-1, 1] through the mean of their latents and back."""
     given = pictures.to(next(autoencoder.parameters(), pictures).dtype)
     return autoencoder.decode(autoencoder.encode(given).mean).clamp(-1, 1).to(pictures)
 
 
 def psnr(found: Tensor, wanted: Tensor, where: Tensor | None = None) -> Tensor:
-    """Peak signal-to-noise ratio in dB of each of (B, 3, H, W) in [-1, 1]: (B,).
+    """Peak signal-to-noise ratio in dB of each of (B, C, H, W) in [-1, 1]: (B,).
 
     where: bool (B, H, W), the pixels that count; each picture needs one.
     """
@@ -25,10 +28,6 @@ def psnr(found: Tensor, wanted: Tensor, where: Tensor | None = None) -> Tensor:
     mask = torch.ones_like(squares) if where is None else where.to(squares)
     error = (squares * mask).sum((1, 2)) / mask.sum((1, 2))
     return 10 * torch.log10(4 / error.clamp(min=1e-12))
-
-
-WINDOW, DEVIATION = 11, 1.5  # pixels
-DARK, FLAT = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # of a range of 2
 
 
 def ssim(found: Tensor, wanted: Tensor) -> Tensor:

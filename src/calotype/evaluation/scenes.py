@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from calotype.errors import UserError
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, Kind, prompts
 from calotype.evaluation.reconstruction import psnr, round_trip
@@ -77,6 +78,9 @@ def evaluate(
     sampling: how pictures are made; None for the defaults. Its seed is not used: picture k of each
         kind has seed ``PICTURE_SEED`` + k.
     """
+    channels = model.autoencoder.config.in_channels
+    if channels != 3:
+        raise UserError(f"{model.name}: its pictures have {channels} channels; scenes have 3")
     chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
     reader, report = load_reader(model.device), Report(chosen)
     for kind in KINDS:

@@ -42,9 +42,9 @@ def _part(name: str, part: str) -> Any:
     found = preset(name)
     if config := getattr(found, part):
         return config
-    if part == "autoencoder":
+    if part == "autoencoder" and found.first_stage:
         raise UserError(f'preset "{name}" has no autoencoder of its own; use {found.first_stage}')
-    what = {"unet": "UNet", "text": "text encoder"}[part]
+    what = {"unet": "UNet", "text": "text encoder"}.get(part, part)
     others = ", ".join(other.name for other in PRESETS.values() if getattr(other, part))
     raise UserError(f'preset "{name}" has no {what}; these have one: {others}')
 

@@ -1,8 +1,8 @@
 """Networks for pictures of 64x64 at compression factors 1 to 8, their UNets of one size.
 
-As in Rombach et al. 2022, section 4.1: the more a first stage compresses, the wider the UNet, so
-that all have the same number of parameters (8.0 to 8.1 million), and the more channels a latent has
-(table 8). The text is that of the packaged model.
+As in Rombach et al. 2022, section 4.1: the larger the latents, the more levels a UNet has, with
+widths that give all of them the same number of parameters (8.0 to 8.2 million). The text is that of
+the packaged model.
 """
 
 from calotype.autoencoder import AutoencoderConfig, VQConfig
@@ -68,14 +68,7 @@ UNETS = {
 }
 
 PRESETS = tuple(
-    Preset(
-        f"compression-{name}",
-        "of our own",
-        autoencoder,
-        UNETS[factor],
-        scenes.TEXT,
-        first_stage="" if autoencoder else "pixels",
-    )
+    Preset(f"compression-{name}", "of our own", autoencoder, UNETS[factor], scenes.TEXT)
     for name, factor, autoencoder in (
         ("f1", 1, None),
         *((f"f{factor}", factor, config) for factor, config in AUTOENCODERS.items()),

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, VQConfig
+from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, autoencoder_of
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
 from calotype.conditioning.clip import SelfAttention
 from calotype.layers import Attention
@@ -48,7 +48,7 @@ def measured(preset: Preset) -> Iterator[Measured]:
 # Several presets share a network.
 @cache
 def _autoencoder(config: AutoencoderConfig, side: int) -> Measured:
-    network = VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
+    network = autoencoder_of(config)
     return _told("autoencoder", network, autoencoder_products(network, side))
 
 

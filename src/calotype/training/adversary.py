@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from calotype.autoencoder import (
     PatchDiscriminator,
@@ -15,15 +15,14 @@ from calotype.autoencoder import (
 from calotype.training.task_settings import AutoencoderSettings
 
 
-class Adversary(nn.Module):
+class Adversary:
     """A patch discriminator that begins to learn, and to be heard, when the settings say."""
 
     def __init__(self, settings: AutoencoderSettings, channels: int) -> None:
-        super().__init__()
         self.own = settings
-        self.network = PatchDiscriminator(channels=channels)
+        self.discriminator = PatchDiscriminator(channels=channels)
 
-    def forward(
+    def losses(
         self,
         likeness: Tensor,
         reconstruction: Tensor,
@@ -39,14 +38,14 @@ class Adversary(nn.Module):
         own, metrics, total = self.own, {}, likeness.new_zeros(())
         heard = ramp(samples, own.adversarial_start, own.adversarial_ramp)
         if heard:
-            self.network.requires_grad_(False)
-            fooled = generator_loss(self.network(reconstruction))
-            self.network.requires_grad_(True)
+            self.discriminator.requires_grad_(False)
+            fooled = generator_loss(self.discriminator(reconstruction))
+            self.discriminator.requires_grad_(True)
             alike = adaptive_weight(likeness, fooled, last)
             total = total + heard * own.adversarial_weight * alike * fooled
             metrics |= {"adversarial": fooled, "adaptive_weight": alike}
         if samples >= own.discriminator_start:
-            real, fake = self.network(torch.cat([pictures, reconstruction.detach()])).chunk(2)
+            real, fake = self.discriminator(torch.cat([pictures, reconstruction.detach()])).chunk(2)
             metrics["discriminator"] = discriminator_loss(real, fake, own.adversarial_loss)
             total = total + metrics["discriminator"]
         return total, metrics

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from calotype.autoencoder import Quantizer, perplexity
-from calotype.diffusion import integers
+from calotype.diffusion import uniform
 
 DECAY = 0.99  # a step, of what is remembered of earlier ones (van den Oord et al., appendix A.1)
 DEAD = 0.1  # of an even share of use; a vector below it is replaced
@@ -30,7 +30,8 @@ class CodebookCare(nn.Module):
         vectors.requires_grad_(not averaged)
         # As if each had had an even share, of itself.
         self.register_buffer("uses", torch.full((len(vectors),), 1 / len(vectors)))
-        self.register_buffer("sums", vectors.detach() / len(vectors))
+        if averaged:
+            self.register_buffer("sums", vectors.detach() / len(vectors))
 
     @torch.no_grad()
     def update(
@@ -39,22 +40,28 @@ class CodebookCare(nn.Module):
         """Take a batch's latents (B, C, h, w) and their vectors (B, h, w) into account.
 
         Moves the averaged vectors, then puts latents of this batch, drawn by seed and position, in
-        the place of dead ones. Returns what the journal should hold: the perplexity of the batch
-        and how many were revived.
+        the place of dead ones. Returns what the journal should hold: the perplexity of the batch,
+        the share of vectors that it uses, and how many were revived.
         """
         vectors = quantizer.embedding.weight
         size = len(vectors)
         places = latents.movedim(1, -1).flatten(0, -2).to(vectors)
         chosen = indices.flatten()
         counts = torch.bincount(chosen, minlength=size).to(vectors) / len(chosen)
-        summed = torch.zeros_like(self.sums).index_add_(0, chosen, places) / len(chosen)
         self.uses.lerp_(counts, 1 - DECAY)
-        self.sums.lerp_(summed, 1 - DECAY)
         dead = self.uses < DEAD / size
         if self.averaged:
+            summed = torch.zeros_like(vectors).index_add_(0, chosen, places) / len(chosen)
+            self.sums.lerp_(summed, 1 - DECAY)
             vectors.copy_(torch.where(dead[:, None], vectors, self.sums / self.uses[:, None]))
-        drawn = integers(seed, position, "codebook", 0, len(places), (size,))[0]
-        vectors[dead] = places[drawn.to(places.device)[dead]]
+        # Each another place, as long as there are enough: of two equal vectors one stays unused.
+        order = uniform(seed, position, "codebook", (len(places),))[0].argsort().to(places.device)
+        vectors[dead] = places[order[torch.arange(size) % len(places)]][dead]
         self.uses[dead] = 1 / size
-        self.sums[dead] = vectors[dead] / size
-        return {"perplexity": perplexity(indices, size), "revived": dead.sum()}
+        if self.averaged:
+            self.sums[dead] = vectors[dead] / size
+        return {
+            "perplexity": perplexity(indices, size),
+            "used": (counts > 0).float().mean(),
+            "revived": dead.sum(),
+        }

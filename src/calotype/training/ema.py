@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ExponentialAverage:
-    """A moving average of all parameters of ``network``, updated once an optimiser step.
+    """A moving average of all parameters that a gradient moves, updated once an optimiser step.
 
     A weight of ``halflife`` samples ago counts half; early in the run the half-life is at most a
     twentieth of the samples seen, so that the random start is soon forgotten (Karras et al. 2022,
@@ -19,7 +19,7 @@ class ExponentialAverage:
 
     def __init__(self, network: nn.Module, halflife: int):
         self.halflife = halflife
-        self.parameters = dict(network.named_parameters())
+        self.parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
         self.averages = {name: p.detach().clone() for name, p in self.parameters.items()}
         self._shown = False
 

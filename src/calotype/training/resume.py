@@ -22,7 +22,7 @@ IDENTITY = {
     "task": True,
     "seed": True,
     "data": {"source", "count", "size", "channels", "objects", "seed", "split", "plain_captions"},
-    "autoencoder": {"preset", "start", "decoder_only", "codebook", "features"},
+    "autoencoder": {"preset", "start", "decoder_only", "codebook", "features", "vgg", "lpips"},
     "text": {"preset", "start", "vocabulary"},
     "diffusion": {
         "preset",

@@ -54,7 +54,9 @@ def scenes_of(settings: DataSettings) -> SceneSource:
 
 def require_channels(autoencoder: FirstStage, channels: int, key: str) -> None:
     """UserError, of the setting ``key``, unless an autoencoder takes pictures of these channels."""
-    takes = autoencoder.config.in_channels
+    takes, makes = autoencoder.config.in_channels, autoencoder.config.out_channels
+    if makes != takes:
+        raise UserError(f"{key}: takes pictures of {takes} channels and makes such of {makes}")
     if takes != channels:
         raise UserError(f"{key}: its pictures have {takes} channels; data.channels = {channels}")
 

@@ -30,7 +30,9 @@ class Task(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """What trains: every parameter of it is averaged and saved; the frozen lives elsewhere."""
+        """What trains: all of it is saved, and averaged where a gradient moves it; the frozen lives
+        elsewhere.
+        """
         ...
 
     @property
@@ -48,7 +50,11 @@ class Task(Protocol):
         ...
 
     def loss(self, batch: Batch) -> Loss:
-        """The loss of a batch; every draw is a function of the seed and the batch's positions."""
+        """The loss of a batch; every draw is a function of the seed and the batch's positions.
+
+        Called once a step: what is learned otherwise than by gradients, as a codebook's running
+        means, moves here.
+        """
         ...
 
     def preview(self) -> Image.Image:

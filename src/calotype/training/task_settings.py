@@ -37,12 +37,13 @@ class AutoencoderSettings(Settings):
         description="of an autoencoder with a codebook: weight of the loss that draws its vectors "
         "and the latents near each other, a mean too",
     )
-    codebook: Literal["gradient", "average"] = Field(
+    codebook: Literal["gradient", "ema"] = Field(
         default="gradient",
-        description="how its vectors move: by that loss, or as running means of their latents",
+        description="how the vectors move: by the gradient of that loss, or as running means (ema) "
+        "of the latents that they stand for",
     )
     norm: Norm = Field(default="l1", description="l1: absolute, l2: squared error of the pixels")
-    scales: int = Field(default=4, ge=1, le=8, description="resolutions at which it is taken")
+    scales: int = Field(default=4, ge=1, le=8, description="at how many resolutions it is taken")
     features: Path | None = Field(
         default=None,
         description='feature network of the perceptual loss: "scenes", or a file made by task '

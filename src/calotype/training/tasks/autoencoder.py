@@ -17,7 +17,7 @@ from calotype.autoencoder import (
     Autoencoder,
     Pixels,
     VQAutoencoder,
-    VQConfig,
+    autoencoder_of,
     fold_latents,
     reconstruction_loss,
 )
@@ -38,7 +38,6 @@ from calotype.training.task_settings import AutoencoderSettings
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
 SHOWN = 12  # pictures in the preview
 SMALLEST = 24  # pixels of a side that leave the discriminator a patch
-FROZEN = ("encoder.", "quant_conv.", "quantize.")
 
 
 class AutoencoderTask:
@@ -60,20 +59,30 @@ class AutoencoderTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.autoencoder = self._first()
+            _check_bottleneck(self.own, self.autoencoder)
             channels = self.autoencoder.config.in_channels
             adversary = Adversary(self.own, channels) if self.own.adversarial_weight else None
         self.source = open_source(settings.data, self.autoencoder.factor, report)
         self.adversary, self.codebook = adversary, None
         parts: dict[str, nn.Module] = {"autoencoder": self.autoencoder}
         if self.own.decoder_only:
-            freeze_latents(self.autoencoder)
+            parts = self._decoder_alone()
         elif isinstance(self.autoencoder, VQAutoencoder):
-            averaged = self.own.codebook == "average"
-            self.codebook = CodebookCare(self.autoencoder.quantize, averaged)
+            self.codebook = CodebookCare(self.autoencoder.quantize, self.own.codebook == "ema")
             parts["codebook"] = self.codebook
         if self.adversary:
-            parts["adversary"] = self.adversary
+            parts["discriminator"] = self.adversary.discriminator
         self.network = nn.ModuleDict(parts)
+
+    def _decoder_alone(self) -> dict[str, nn.Module]:
+        """What trains where all that makes latents is frozen."""
+        self.autoencoder.to(self.settings.loop.device).requires_grad_(False)
+        parts: dict[str, nn.Module] = {"decoder": self.autoencoder.decoder}
+        if self.autoencoder.post_quant_conv is not None:
+            parts["post_quant_conv"] = self.autoencoder.post_quant_conv
+        for part in parts.values():
+            part.requires_grad_(True)
+        return parts
 
     def _first(self) -> Autoencoder | VQAutoencoder:
         """The autoencoder before the first step: new, or the one that the run goes on from."""
@@ -82,11 +91,16 @@ class AutoencoderTask:
             if isinstance(found, Pixels):
                 raise UserError(f"autoencoder.start = {self.own.start}: nothing in it can train")
             require_channels(found, self.settings.data.channels, "autoencoder.start")
+            if found.quant_conv is None and not self.own.decoder_only:
+                raise UserError(
+                    f"autoencoder.start = {self.own.start}: has no quant_conv, into which the "
+                    "latents' scale is folded; only decoder_only = true can train it"
+                )
             return found
         channels = self.settings.data.channels
         config = autoencoder_config(self.own.preset)
         config = replace(config, in_channels=channels, out_channels=channels)
-        return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
+        return autoencoder_of(config)
 
     shares: Mapping[str, float] = MappingProxyType({})
 
@@ -103,31 +117,31 @@ class AutoencoderTask:
         device = self.settings.loop.device
         pictures = batch.pictures.to(device)
         weights = None if batch.weights is None else batch.weights.to(device)
-        passed = self.autoencoder.passed(
+        made = self.autoencoder.reconstruct(
             pictures, partial(normal, self.settings.seed, batch.positions, "posterior")
         )
-        far = reconstruction_loss(passed.pictures, pictures, weights, own.scales, own.norm)
+        far = reconstruction_loss(made.pictures, pictures, weights, own.scales, own.norm)
         found = {own.norm: far.mean()}
         likeness = found[own.norm]
         if self.perceptual:
             name, apart = self.perceptual
-            found[name] = apart(passed.pictures, pictures).mean()
+            found[name] = apart(made.pictures, pictures).mean()
             likeness = likeness + own.perceptual_weight * found[name]
-        quantised = passed.indices is not None
+        quantised = made.indices is not None
         held, weight = ("codebook", own.codebook_weight) if quantised else ("kl", own.kl_weight)
-        found[held] = passed.cost.mean()
+        found[held] = made.cost.mean()
         total = likeness if own.decoder_only else likeness + weight * found[held]
         if self.adversary:
             last = self.autoencoder.decoder.conv_out.weight
-            lost, metrics = self.adversary(likeness, passed.pictures, pictures, last, samples)
+            lost, metrics = self.adversary.losses(likeness, made.pictures, pictures, last, samples)
             total, found = total + lost, found | metrics
         if self.codebook:
             assert isinstance(self.autoencoder, VQAutoencoder)
-            assert passed.indices is not None
+            assert made.indices is not None
             found |= self.codebook.update(
                 self.autoencoder.quantize,
-                passed.latents,
-                passed.indices,
+                made.latents,
+                made.indices,
                 self.settings.seed,
                 samples,
             )
@@ -173,10 +187,14 @@ class AutoencoderTask:
         return torch.stack([e.picture for e in examples]).to(self.settings.loop.device)
 
 
-def freeze_latents(autoencoder: nn.Module) -> None:
-    """Keep all that decides what a picture's latent is, and which vector stands for it."""
-    for name, parameter in autoencoder.named_parameters():
-        parameter.requires_grad_(not name.startswith(FROZEN))
+def _check_bottleneck(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
+    """UserError for a setting of the bottleneck that this autoencoder has not."""
+    has, idle = "a codebook", ("kl_weight",)
+    if not isinstance(autoencoder, VQAutoencoder):
+        has, idle = "no codebook", ("codebook", "codebook_weight")
+    for name in idle:
+        if getattr(own, name) != AutoencoderSettings.model_fields[name].default:
+            raise UserError(f"autoencoder.{name}: this autoencoder has {has}; leave it out")
 
 
 def _check_size(own: AutoencoderSettings, size: int) -> None:

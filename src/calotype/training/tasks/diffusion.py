@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from calotype.autoencoder import FirstStage, Pixels, PixelsConfig
+from calotype.autoencoder import Autoencoder, FirstStage, Pixels, PixelsConfig
 from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
@@ -56,6 +56,7 @@ class DiffusionTask:
         autoencoder = self._first_stage()
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
+        self.channels = autoencoder.config.diffused_channels
         self.moments = self._encode_all(autoencoder, report)
         self.supervision, self.targets = None, None
         parts: dict[str, nn.Module] = {"unet": self.model.unet}
@@ -90,6 +91,8 @@ class DiffusionTask:
                 f"diffusion.autoencoder: it makes {autoencoder.config.diffused_channels} channels, "
                 f"but the UNet takes {unet.config.in_channels}"
             )
+        if unet.class_embedding is not None:
+            raise UserError("diffusion: this UNet is told a class, which no recipe has to give")
         return LatentDiffusion(
             unet=unet.to(self.device),
             autoencoder=autoencoder.eval().requires_grad_(False),
@@ -154,11 +157,13 @@ class DiffusionTask:
         return first() if self.own.text_rate else kept_text(self.settings.out, first)
 
     def _encode_all(self, autoencoder: FirstStage, report: Report):
-        """The moments of all pictures: mean and standard deviation of their raw latents."""
+        """The moments of all pictures: mean of their raw latents, and deviation if there is any."""
 
         @torch.inference_mode()
         def encode(pictures: Tensor) -> Tensor:
             posterior = autoencoder.encode(pictures.to(self.device))
+            if not isinstance(autoencoder, Autoencoder):  # a distribution without spread
+                return posterior.mean.float()
             return torch.cat([posterior.mean, posterior.std], dim=1).float()
 
         return encoded_table(
@@ -211,10 +216,11 @@ class DiffusionTask:
     def loss(self, batch: Batch) -> Loss:
         assert batch.moments is not None
         seed, positions = self.settings.seed, batch.positions
-        mean, std = batch.moments.to(self.device).chunk(2, dim=1)
+        mean, *spread = batch.moments.to(self.device).split(self.channels, dim=1)
         shape = mean.shape[1:]
-        draw = normal(seed, positions, "posterior", shape).to(mean)
-        latents = self.model.scale(mean + std * draw)
+        for std in spread:
+            mean = mean + std * normal(seed, positions, "posterior", shape).to(mean)
+        latents = self.model.scale(mean)
         added = added_noise(positions, seed, shape, self.own.offset_noise).to(mean)
         schedule = self.model.scheduler.schedule
         count, shift = schedule.num_train_timesteps, self.own.timestep_shift
