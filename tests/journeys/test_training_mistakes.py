@@ -203,3 +203,34 @@ def test_captions_longer_than_a_prompt(recipe, tiny):
     Path("pictures/0.txt").write_text("word " * 4000)
     table = f'diffusion={{preset="tiny",autoencoder="{tiny}/vae",vocabulary=530}}'
     assert main(["train", str(recipe), "-s", "task=diffusion", "-s", table]) == 0
+
+
+DIFFUSIONS = {
+    'zero_terminal_snr=true,weighting="p2"': 'diffusion.weighting = "p2": with zero terminal SNR',
+    'preset="sd-x4-upscaler"': "diffusion: this UNet is told a class",
+    'preset="kl-f8"': 'preset "kl-f8" has no',
+}
+
+
+@pytest.mark.parametrize("own", DIFFUSIONS)
+def test_a_diffusion_that_cannot_be(recipe, capsys, tiny, own):
+    """Told before anything is encoded."""
+    preset = "" if own.startswith("preset") else 'preset="tiny",'
+    table = f'diffusion={{{preset}autoencoder="{tiny}/vae",vocabulary=530,{own}}}'
+    assert told(capsys, recipe, "-s", "task=diffusion", "-s", table).startswith(DIFFUSIONS[own])
+    assert not Path("run").exists()
+
+
+BOTTLENECKS = {
+    'codebook="ema"': "autoencoder.codebook: this autoencoder has no codebook; leave it out",
+    'preset="compression-vq",kl_weight=1.0': "autoencoder.kl_weight: this autoencoder has a code",
+    'start="scenes",vgg="a.pth",lpips="b.pth"': "a.pth",
+    'preset="compression-f1"': 'preset "compression-f1" has no autoencoder; these have one',
+}
+
+
+@pytest.mark.parametrize("own", BOTTLENECKS)
+def test_what_an_autoencoder_has_not(recipe, capsys, own):
+    line = told(capsys, recipe, "-s", f"autoencoder={{{own}}}")
+    assert line.startswith(BOTTLENECKS[own])
+    assert not Path("run").exists()

@@ -1,10 +1,9 @@
 """Laws of the noise levels that a training draws."""
 
 import torch
+from calotype.training.draws import even_timesteps
 from hypothesis import given
 from hypothesis import strategies as st
-
-from calotype.training.tasks.diffusion import even_timesteps
 
 RUN = 1000  # neighbours in a run; the gaps between golden-ratio multiples are below 1.9 / RUN
 

@@ -152,11 +152,6 @@ class TrainSettings(Settings):
     @model_validator(mode="after")
     def _last_level_tells_something(self) -> Self:
         own = self.diffusion
-        if own and own.zero_terminal_snr and own.weighting != "uniform":
-            raise ValueError(
-                f'diffusion.zero_terminal_snr = true with diffusion.weighting = "{own.weighting}": '
-                'noise alone would weigh nothing, and every walk begins there; use "uniform"'
-            )
         if own and own.zero_terminal_snr and own.prediction == "epsilon":
             raise ValueError(
                 'diffusion.zero_terminal_snr = true with diffusion.prediction = "epsilon": of '

@@ -36,7 +36,7 @@ from calotype.training.vocabulary import (
     kept_tokenizer,
     learned_tokenizer,
 )
-from calotype.unet import UNet
+from calotype.unet import UNet, UNetConfig
 
 SHOWN = 16  # pictures in the preview, where no prompts are named
 PREVIEW_STEPS = 20
@@ -91,8 +91,6 @@ class DiffusionTask:
                 f"diffusion.autoencoder: it makes {autoencoder.config.diffused_channels} channels, "
                 f"but the UNet takes {unet.config.in_channels}"
             )
-        if unet.class_embedding is not None:
-            raise UserError("diffusion: this UNet is told a class, which no recipe has to give")
         return LatentDiffusion(
             unet=unet.to(self.device),
             autoencoder=autoencoder.eval().requires_grad_(False),
@@ -109,6 +107,7 @@ class DiffusionTask:
             in_channels=channels,
             out_channels=channels,
         )
+        self._require_trainable(config, self.own.zero_terminal_snr)
         longest, vocabulary = text.max_position_embeddings, self.own.vocabulary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
@@ -129,9 +128,21 @@ class DiffusionTask:
                 f'diffusion.prediction = "{self.own.prediction}": the model in diffusion.start was '
                 f'trained with "{model.scheduler.prediction_type}"'
             )
+        zero = self.own.zero_terminal_snr or model.scheduler.rescale_betas_zero_snr
+        self._require_trainable(model.unet.config, zero)
         model.unet.config = replace(model.unet.config, sample_size=side)
         text = self._text(model.unet, lambda: model.text.tokenizer, lambda _: model.text.encoder)
         return model.unet, text, model.scheduler
+
+    def _require_trainable(self, config: UNetConfig, zero_terminal_snr: bool) -> None:
+        """UserError for a UNet or weights of the loss that this task can't train with."""
+        if config.class_embed_type or config.num_class_embeds:
+            raise UserError("diffusion: this UNet is told a class, which no recipe has to give")
+        if zero_terminal_snr and self.own.weighting != "uniform":
+            raise UserError(
+                f'diffusion.weighting = "{self.own.weighting}": with zero terminal SNR noise alone '
+                'would weigh nothing, and every walk begins there; use "uniform"'
+            )
 
     def _text(
         self,
