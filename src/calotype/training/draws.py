@@ -1,0 +1,37 @@
+"""What the training of a diffusion draws for its samples: noise levels, and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from calotype.diffusion import normal, uniform
+
+
+def added_noise(positions: Tensor, seed: int, shape: Sequence[int], offset: float) -> Tensor:
+    """The noise (B, C, h, w) that samples at these positions are given.
+
+    offset: deviation of what is added to all places of a channel alike. Noise without it never
+    changes a picture's mean by much, so that a network learns to leave that as it finds it, and
+    every picture it makes is of middling brightness (Guttenberg 2023).
+    """
+    noise = normal(seed, positions, "noise", shape)
+    if not offset:
+        return noise
+    return noise + offset * normal(seed, positions, "offset", (shape[0], 1, 1))
+
+
+def even_timesteps(positions: Tensor, seed: int, count: int, shift: float = 1.0) -> Tensor:
+    """Timesteps (B,) int64 for samples at these positions, spread evenly over any run of positions.
+
+    The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so
+    that each batch sees all noise levels and the loss of a batch varies less than with independent
+    draws. shift: u -> s u / (1 + (s - 1) u) for u in [0, 1) moves them towards more noise (Esser et
+    al. 2024, equation 23); the density at the noisy end is s, at the other 1 / s.
+    """
+    golden = 0.6180339887498949
+    start = uniform(seed, torch.zeros(1, dtype=torch.int64), "timestep")
+    even = (positions.double() * golden + start) % 1.0
+    return (shift * even / (1 + (shift - 1) * even) * count).long().clamp(max=count - 1)
