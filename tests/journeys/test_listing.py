@@ -37,5 +37,5 @@ def test_a_name_that_none_has(capsys):
     assert main(["presets", "celeba"]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith('calotype: preset "celeba" is not one of scenes, tiny, sd1, ')
+    assert err.startswith('calotype: preset "celeba" is not one of scenes, tiny, small, ')
     assert err.endswith('did you mean "celeba256"?\n')

@@ -145,7 +145,9 @@ def test_parameters_as_the_web_ui_writes_them():
         negative_prompt="blur",
         width=512,
         height=768,
-        sampling=Sampling(schedule="karras", steps=20, guidance_scale=7, seed=42),
+        sampling=Sampling(
+            sampler="dpm++2m", schedule="karras", steps=20, guidance_scale=7, seed=42
+        ),
     )
     made = Made(model="my, model", model_hash="0123456789")
     assert infotext.told(request, made).rsplit(", Walk", 1)[0] == (
