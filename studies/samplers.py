@@ -222,11 +222,11 @@ distilled for it, which this one is not."""
 TAIL = """\
 ## The default
 
-`{name}` in {steps} steps: after {at} it is {distance:.3f} from the end of its curve (of those that
-call the network so often, `{best}` comes nearest: {best_distance:.3f}), and {right:.2f}
-({low:.2f}-{high:.2f}) of its pictures show what they should; after {last} steps
-{last_right:.2f} do. It calls the network once a step, and needs no noise, so that the picture stays
-the same when the steps change. What more prompts say of the nearest rivals is in
+`{name}` in {steps} steps: after {at} it is {distance:.3f} from the end of its curve, where of
+those that call the network so often `{best}` comes nearest with {best_distance:.3f}; {right:.2f}
+({low:.2f}-{high:.2f}) of its pictures show what they should, after {last} steps {last_right:.2f}.
+It calls the network once a step, and needs no noise, so that the picture stays the same when the
+steps change. What more prompts say of the nearest rivals is in
 [recipes/scenes](../recipes/scenes/README.md#what-it-reaches).
 
 Made in {minutes:.0f} minutes."""
