@@ -30,6 +30,7 @@ RECIPES = Path(__file__).parents[1] / "recipes" / "tiny"
 NAMES = ("kl", "vq", "pixel", "text")
 STATED = re.compile(r"# Reaches ([\d.]+) (.*)\.$", re.MULTILINE)
 COUNT = 40  # pictures that a number is a mean of
+ROW = "{:8}{:>10}{:>10}{:>9}  {}"
 SAMPLING = calotype.Sampling(steps=20, guidance_scale=3.0, seed=1)
 
 
@@ -48,14 +49,15 @@ def right(settings: TrainSettings) -> float:
     request = calotype.TextToImage(prompt=texts, weighting="none", sampling=SAMPLING)
     made = calotype.run(calotype.load(settings.out / "model"), request)
     seen = read(load_reader(), torch.stack([to_picture(picture.image) for picture in made]))
-    grounds = zip(seen, (each.scene.ground for each in asked), strict=True)
+    grounds = zip(seen, (each.scene.ground.kind for each in asked), strict=True)
     return sum(reading.ground == ground for reading, ground in grounds) / COUNT
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help=", ".join(NAMES))
-    rows, short = [], False
+    short = False
+    print(ROW.format("", "took", "reached", "stated", ""))
     for name in parser.parse_args().names or NAMES:
         path = RECIPES / f"{name}.toml"
         settings, stated = read_settings(TrainSettings, path), STATED.search(path.read_text())
@@ -65,12 +67,10 @@ def main() -> int:
         for progress in train(settings):
             if progress.samples % 1_000 < settings.loop.batch_size:
                 print(f"  {name}: {progress.samples:,} samples", file=sys.stderr, flush=True)
-        minutes = (time.monotonic() - began) / 60
+        took = f"{(time.monotonic() - began) / 60:.1f} min"
         reached = (kept if settings.task == "autoencoder" else right)(settings)
         short |= reached < float(stated[1])
-        rows.append((name, f"{minutes:.1f} min", f"{reached:.2f}", stated[1], stated[2]))
-    for row in (("", "took", "reached", "stated", ""), *rows):
-        print("{:8}{:>10}{:>10}{:>9}  {}".format(*row))
+        print(ROW.format(name, took, f"{reached:.2f}", *stated.groups()), flush=True)
     return int(short)
 
 
