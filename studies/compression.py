@@ -86,7 +86,7 @@ def tables(firsts: list[Kept], rows: list[Measured], true: tuple[float, float, f
         "|---" * 7 + "|",
     ]
     for each in firsts:
-        side = SIDE // first_stage_factor(each.name)
+        side = SIDE // autoencoder_config(f"compression-{each.name}").factor
         used = "" if each.perplexity is None else f"{each.perplexity:.0f}"
         text.append(
             f"| {NAMES[each.name]} | {side}x{side}x{each.channels} | {each.psnr:.1f} dB | "
@@ -115,11 +115,6 @@ def of_renderings(count: int) -> tuple[float, float, float]:
     reader = load_reader()
     sets = [reader.features(renderings(seed, count)) for seed in (TRUE, HELD_OUT)]
     return (frechet_distance(*sets), *precision_recall(*sets))
-
-
-def first_stage_factor(name: str) -> int:
-    """How many pixels a latent of that first stage is wide."""
-    return autoencoder_config(f"compression-{name}").factor
 
 
 def write(text: str, path: Path) -> None:

@@ -137,7 +137,7 @@ def trained(settings: TrainSettings, seconds: float | None = None) -> float:
             began.append(clock())  # the first step, which makes the caches, doesn't count
         if progress.saved:
             print(f"  {settings.out.name}: {progress.samples:,} samples", flush=True)
-    return clock() - began[0]
+    return clock() - began[0] if began else 0.0
 
 
 def averaged(settings: TrainSettings) -> LatentDiffusion:
@@ -222,7 +222,7 @@ def kept(name: str, runs: Path, count: int = 500) -> Kept:
         used = float(perplexity(torch.cat(chosen), stage.config.num_vq_embeddings))
     return Kept(
         name,
-        stage.config.latent_channels,
+        stage.config.diffused_channels,
         float(psnr(after, pictures).mean()),
         float(ssim(after, pictures).mean()),
         float(torch.cat(apart).mean()),
