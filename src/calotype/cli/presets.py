@@ -40,6 +40,7 @@ def _print(presets: list[Preset]) -> None:
     from rich.table import Table
 
     from calotype.checkpoints.unfilled import unfilled
+    from calotype.cli.progress import Shown
     from calotype.presets import measured
 
     table = Table(box=None, pad_edge=False)
@@ -48,11 +49,14 @@ def _print(presets: list[Preset]) -> None:
     for title in ("parameters", "GFLOPs", "latent"):
         table.add_column(title, no_wrap=True, justify="right")
     table.add_column("source")
-    for preset in presets:
+    with Shown() as shown, unfilled():
+        networks = []
+        for number, preset in enumerate(presets):
+            shown.tell("presets", number, len(presets), preset.name)
+            networks.append(list(measured(preset)))
+    for preset, own in zip(presets, networks, strict=True):
         name, latent, source = preset.name, "x".join(map(str, preset.latent)), preset.source
-        with unfilled():
-            networks = list(measured(preset))
-        for network in networks:
+        for network in own:
             size, work = f"{network.parameters:,}", f"{network.flops / 1e9:,.1f}"
             table.add_row(name, network.what, size, work, latent, source)
             name = latent = source = ""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, autoencoder_of
+from calotype.autoencoder import AutoencoderConfig, autoencoder_of
+from calotype.condition import Condition
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
-from calotype.conditioning.clip import SelfAttention
-from calotype.layers import Attention
 from calotype.presets.preset import Preset
 from calotype.unet import UNet, UNetConfig
-from calotype.unet.attention import TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Measured:
 
 
 def measured(preset: Preset) -> Iterator[Measured]:
-    """The networks of a preset at the size that it was made for, built without memory.
+    """The networks of a preset at the size that it was made for, built and called without memory.
 
     An autoencoder encodes a picture and decodes it; a UNet is called once; a text encoder reads its
     longest text. Products of matrices and convolutions count, as is the custom; the search in a
@@ -49,86 +48,33 @@ def measured(preset: Preset) -> Iterator[Measured]:
 @cache
 def _autoencoder(config: AutoencoderConfig, side: int) -> Measured:
     network = autoencoder_of(config)
-    return _told("autoencoder", network, autoencoder_products(network, side))
+    pictures = torch.empty(1, config.in_channels, side * network.factor, side * network.factor)
+    return _told("autoencoder", network, lambda: network.decode(network.encode(pictures).mean))
 
 
 @cache
 def _unet(config: UNetConfig, side: int, tokens: int) -> Measured:
-    network = UNet(config)
-    return _told("UNet", network, unet_products(network, side, tokens))
+    network, vector, context = UNet(config), None, None
+    if config.num_class_embeds:
+        vector = torch.zeros(1, dtype=torch.int64)
+    elif config.projection_class_embeddings_input_dim:
+        vector = torch.empty(1, config.projection_class_embeddings_input_dim)
+    if config.reads_context:
+        context = torch.empty(1, tokens, max(config.per_level(config.cross_attention_dim)))
+    condition = Condition(context=context, vector=vector)
+    x, t = torch.empty(1, config.in_channels, side, side), torch.empty(1)
+    return _told("UNet", network, lambda: network(x, t, condition))
 
 
 @cache
 def _text(config: CLIPTextConfig) -> Measured:
     network = CLIPTextEncoder(config)
-    return _told("text encoder", network, text_products(network))
+    ids = torch.zeros(1, config.max_position_embeddings, dtype=torch.int64)
+    return _told("text encoder", network, lambda: network(ids))
 
 
-def _told(what: str, network: nn.Module, products: int) -> Measured:
+def _told(what: str, network: nn.Module, call: Callable[[], object]) -> Measured:
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Measured(what, parameters, 2 * products)
-
-
-def autoencoder_products(network: Autoencoder | VQAutoencoder, side: int) -> int:
-    """Multiply-adds of encoding and decoding one picture whose latents have this side."""
-    encoder, decoder, total = network.encoder, network.decoder, 0
-    for up, level in enumerate(reversed(range(len(encoder.down_blocks)))):
-        places = (side << up) ** 2
-        total += _in(encoder.down_blocks[level], places) + _in(decoder.up_blocks[up], places)
-    pixels = (side * network.factor) ** 2
-    total += _in(encoder.conv_in, pixels) + _in(decoder.conv_out, pixels)
-    for part in (encoder.mid_block, encoder.conv_out, decoder.conv_in, decoder.mid_block):
-        total += _in(part, side**2)
-    for part in (network.quant_conv, network.post_quant_conv):
-        total += _in(part, side**2) if part else 0
-    return total
-
-
-def unet_products(network: UNet, side: int, tokens: int) -> int:
-    """Multiply-adds of one call for a latent of this side, with so many tokens of context.
-
-    The levels must halve the side evenly.
-    """
-    total = _in(network.conv_in, side**2) + _in(network.conv_out, side**2)
-    total += _in(network.time_embedding, 1)
-    total += _in(network.class_embedding, 1) if network.class_embedding else 0
-    for spec in network.plan.blocks:
-        total += _in(network.get_submodule(spec.name), (side // spec.factor) ** 2, tokens)
-    return total
-
-
-def text_products(network: CLIPTextEncoder) -> int:
-    """Multiply-adds of reading one text of the greatest length."""
-    return _in(network, network.config.max_position_embeddings)
-
-
-def _in(block: nn.Module, places: int, tokens: int = 0) -> int:
-    """Multiply-adds in a part of a network whose features have so many places."""
-    reading = {
-        f"{name}.{own}"
-        for name, part in block.named_modules()
-        if isinstance(part, TransformerBlock)
-        for own in (("attn1", "attn2") if part.only_cross else ("attn2",))
-    }
-
-    def times(name: str) -> int:
-        """How often a weight is applied."""
-        owner, _, last = name.rpartition(".")
-        if last == "time_emb_proj":
-            return 1
-        if name.startswith("downsamplers."):
-            return places // 4
-        if name.startswith("upsamplers."):
-            return places * 4
-        return tokens if owner in reading and last in ("to_k", "to_v") else places
-
-    total = 0
-    for name, part in block.named_modules():
-        if isinstance(part, nn.Linear | nn.Conv2d):
-            total += part.weight.numel() * times(name)
-        elif isinstance(part, Attention):
-            keys = tokens if name in reading else places
-            total += 2 * places * keys * part.to_q.out_features
-        elif isinstance(part, SelfAttention):
-            total += 2 * places**2 * part.q_proj.out_features
-    return total
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        call()
+    return Measured(what, parameters, counter.get_total_flops())
