@@ -208,6 +208,22 @@ def test_pictures_of_other_channels(channels: int, tmp_path: Path):
     assert calotype.load(second.out / "model").autoencoder.config.in_channels == channels
 
 
+def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: Path):
+    """Also where gradients are clipped: each side by its own norm."""
+    weights = []
+    for weight in (0.0, 0.5):
+        out = tmp_path / str(weight)
+        table = run_of("adversarial", folder, out, 3 * BATCH, tmp_path).model_dump()
+        table["autoencoder"] |= {"adversarial_weight": weight, "adversarial_start": 99}
+        table["optimizer"]["clip"] = 1e-3
+        last = list(train(TrainSettings.model_validate(table)))[-1]
+        assert ("adversary_norm" in last.metrics) == bool(weight)
+        weights.append(read_safetensors(checkpoints(out)[-1]))
+    own = [key for key in weights[0] if key.startswith("weights:autoencoder.")]
+    assert own
+    assert all(torch.equal(*(each[key] for each in weights)) for key in own)
+
+
 def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp_path: Path):
     """The autoencoder's loss leaves the discriminator alone, and the other way round."""
     table = run_of("adversarial", folder, tmp_path, 8, tmp_path).model_dump()

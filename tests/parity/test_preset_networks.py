@@ -1,5 +1,7 @@
 """Networks of presets have the names and shapes of the reference library's."""
 
+from dataclasses import replace
+
 import diffusers
 import pytest
 import torch
@@ -35,6 +37,16 @@ def test_a_first_stage(name):
     with torch.device("meta"):
         ours = VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
         assert shapes(ours) == shapes(reference(config.to_json()))
+
+
+@pytest.mark.parametrize("name", ["lsun_churches256", "inpainting_big"])
+def test_a_unet_of_eight_heads_a_level(name):
+    """diffusers' class takes one width for the heads of all levels; it changes no shape."""
+    config = unet_config(name)
+    assert {config.heads(level) for level in range(len(config.block_out_channels))} == {8}
+    with torch.device("meta"):
+        said = replace(config, attention_head_dim=config.block_out_channels[0]).to_json()
+        assert shapes(UNet(config)) == shapes(reference(said))
 
 
 @pytest.mark.parametrize("name", UNETS)

@@ -17,6 +17,7 @@ CONTEXT = 24  # width of the tokens that cross-attention reads
 DOWN, CROSS_DOWN = "DownBlock2D", "CrossAttnDownBlock2D"
 UP, CROSS_UP = "UpBlock2D", "CrossAttnUpBlock2D"
 ATTN_DOWN, ATTN_UP = "AttnDownBlock2D", "AttnUpBlock2D"
+RESNET_DOWN, RESNET_UP = "ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D"
 
 SD1 = UNetConfig(
     block_out_channels=(16, 32, 32),
@@ -86,6 +87,25 @@ VARIANTS = {
         norm_eps=1e-3,
         freq_shift=1,
         flip_sin_to_cos=False,
+    ),
+    "residual blocks between levels without attention": replace(
+        SD1,
+        down_block_types=(RESNET_DOWN, CROSS_DOWN, DOWN),
+        up_block_types=(RESNET_UP, CROSS_UP, UP),
+        layers_per_block=1,
+    ),
+    "no context, residual blocks between all levels, scale and shift": replace(
+        WITHOUT_CONTEXT,
+        down_block_types=(RESNET_DOWN, ATTN_DOWN, ATTN_DOWN),
+        up_block_types=(ATTN_UP, ATTN_UP, RESNET_UP),
+        downsample_type="resnet",
+        upsample_type="resnet",
+        resnet_time_scale_shift="scale_shift",
+        attn_norm_num_groups=8,
+        layers_per_block=1,
+    ),
+    "no context, residual blocks going down alone": replace(
+        WITHOUT_CONTEXT, downsample_type="resnet", layers_per_block=1
     ),
 }
 
@@ -274,9 +294,9 @@ def test_what_is_not_supported_is_named(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"downsample_type": "resnet"}, "downsample_type = 'resnet' is not supported"),
+        ({"downsample_type": "fir"}, "'fir' is not supported"),
         ({"add_attention": False}, "add_attention = False is not supported"),
-        ({"resnet_time_scale_shift": "scale_shift"}, "'scale_shift' is not supported"),
+        ({"resnet_time_scale_shift": "scale_shift"}, "attn_norm_num_groups: None is not"),
         ({"down_block_types": [CROSS_DOWN] * 3}, "'CrossAttnDownBlock2D' is not supported"),
         ({"attention_head_dim": 12}, "attention_head_dim = 12"),
     ],

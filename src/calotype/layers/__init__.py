@@ -3,7 +3,7 @@
 from calotype.layers.attention import Attention, PixelAttention, attend
 from calotype.layers.norms import GroupNormSiLU
 from calotype.layers.published import read_fields
-from calotype.layers.resnet import Downsample, ResnetBlock, Upsample
+from calotype.layers.resnet import Downsample, ResizingResnetBlock, ResnetBlock, Upsample
 from calotype.layers.timestep import TimestepEmbedding, sinusoids
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Downsample",
     "GroupNormSiLU",
     "PixelAttention",
+    "ResizingResnetBlock",
     "ResnetBlock",
     "TimestepEmbedding",
     "Upsample",

@@ -45,7 +45,11 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, emb: Tensor | None = None) -> Tensor:
-        h = self.conv1(self.norm1(x))
+        return self._sum(x, self.norm1(x), emb)
+
+    def _sum(self, x: Tensor, h: Tensor, emb: Tensor | None) -> Tensor:
+        """The block from its first norm ``h`` on, added to ``x``."""
+        h = self.conv1(h)
         if self.time_emb_proj is None:
             h = self.norm2(h)
         else:
@@ -60,6 +64,21 @@ class ResnetBlock(nn.Module):
             return self.norm2(h.add_(emb))
         scale, shift = emb.chunk(2, dim=1)
         return F.silu(self.norm2(h) * (1 + scale) + shift)
+
+
+class ResizingResnetBlock(ResnetBlock):
+    """A residual block that leaves at another size (Brock et al. 2019; ``resblock_updown``).
+
+    To ``size`` by the nearest neighbour; without one, to half the size by means of 2x2.
+    """
+
+    def forward(
+        self, x: Tensor, emb: Tensor | None = None, size: tuple[int, int] | None = None
+    ) -> Tensor:
+        h = self.norm1(x)
+        if size is None:
+            return self._sum(F.avg_pool2d(x, 2), F.avg_pool2d(h, 2), emb)
+        return self._sum(F.interpolate(x, size=size), F.interpolate(h, size=size), emb)
 
 
 class Downsample(nn.Module):

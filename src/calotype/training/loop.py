@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from calotype.checkpoints.files import write_atomically
 from calotype.data import batches
@@ -107,12 +109,23 @@ def _step(
         loss = task.loss(batch)
     optimizer.zero_grad(set_to_none=True)
     loss.total.backward()
-    norm = torch.nn.utils.clip_grad_norm_(task.network.parameters(), settings.optimizer.clip)
-    metrics = {name: value.item() for name, value in loss.metrics.items()}
-    metrics |= {"loss": loss.total.item(), "gradient_norm": norm.item()}
+    norms = _clip(task.network, loss.adversary, settings.optimizer.clip)
+    scalars = loss.metrics | {"loss": loss.total} | norms
+    metrics = {name: value.item() for name, value in scalars.items()}
     _refuse_nan(metrics, before)
     optimizer.step()
     return metrics
+
+
+def _clip(network: nn.Module, adversary: nn.Module | None, most: float) -> dict[str, Tensor]:
+    """Shorten the gradients to ``most``, an adversary's apart; their norms before."""
+    theirs = list(adversary.parameters()) if adversary else []
+    apart = set(theirs)
+    others = [parameter for parameter in network.parameters() if parameter not in apart]
+    found = {"gradient_norm": clip_grad_norm_(others, most)}
+    if theirs:
+        found["adversary_norm"] = clip_grad_norm_(theirs, most)
+    return found
 
 
 def _restore(

@@ -19,10 +19,13 @@ class Loss:
 
     total: scalar to be minimised.
     metrics: scalars for the journal, by name; the total is written there too.
+    adversary: the part of the network that a loss of its own moves, if there is one; its gradients
+    are clipped by their own norm, or a discriminator that learns much would leave the rest little.
     """
 
     total: Tensor
     metrics: dict[str, Tensor]
+    adversary: nn.Module | None = None
 
 
 class Task(Protocol):

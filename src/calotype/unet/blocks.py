@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from torch import Tensor, cat, nn
 
-from calotype.layers import Downsample, PixelAttention, ResnetBlock, Upsample
+from calotype.layers import Downsample, PixelAttention, ResizingResnetBlock, ResnetBlock, Upsample
 from calotype.unet.attention import SpatialTransformer
 from calotype.unet.config import UNetConfig
 from calotype.unet.plan import AttentionSpec, BlockSpec
 
 
 def _resnets(spec: BlockSpec, config: UNetConfig, time_channels: int) -> nn.ModuleList:
+    settings = _settings(config, time_channels)
     return nn.ModuleList(
-        ResnetBlock(
-            resnet.in_channels + resnet.skip_channels,
-            resnet.out_channels,
-            groups=config.norm_num_groups,
-            eps=config.norm_eps,
-            time_channels=time_channels,
-            scale_shift=config.resnet_time_scale_shift == "scale_shift",
-        )
+        ResnetBlock(resnet.in_channels + resnet.skip_channels, resnet.out_channels, **settings)
         for resnet in spec.resnets
     )
+
+
+def _settings(config: UNetConfig, time_channels: int) -> dict[str, Any]:
+    """What all residual blocks of a UNet have in common."""
+    return {
+        "groups": config.norm_num_groups,
+        "eps": config.norm_eps,
+        "time_channels": time_channels,
+        "scale_shift": config.resnet_time_scale_shift == "scale_shift",
+    }
+
+
+def _resampler(
+    spec: BlockSpec,
+    config: UNetConfig,
+    time_channels: int,
+    by_convolution: Callable[[int], nn.Module],
+) -> nn.ModuleList:
+    """What ends a block: nothing, a residual block, or the convolution."""
+    if not spec.resampled:
+        return nn.ModuleList()
+    width = spec.out_channels
+    if spec.by_resnet:
+        return nn.ModuleList(
+            [ResizingResnetBlock(width, width, **_settings(config, time_channels))]
+        )
+    return nn.ModuleList([by_convolution(width)])
 
 
 def _attentions(spec: BlockSpec, config: UNetConfig) -> nn.ModuleList:
@@ -42,9 +67,8 @@ class DownBlock(nn.Module):
         super().__init__()
         self.resnets = _resnets(spec, config, time_channels)
         self.attentions = _attentions(spec, config)
-        self.downsamplers = nn.ModuleList(
-            [Downsample(spec.out_channels, padding=1)] if spec.resampled else []
-        )
+        convolution = partial(Downsample, padding=1)
+        self.downsamplers = _resampler(spec, config, time_channels, convolution)
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor | None) -> list[Tensor]:
         """What each layer gives, in order: the last goes on, and all of them are skips."""
@@ -54,7 +78,10 @@ class DownBlock(nn.Module):
             if self.attentions:
                 x = self.attentions[index](x, context)
             outputs.append(x)
-        return outputs + [downsample(x) for downsample in self.downsamplers]
+        for downsample in self.downsamplers:
+            resized = isinstance(downsample, ResizingResnetBlock)
+            outputs.append(downsample(x, emb) if resized else downsample(x))
+        return outputs
 
 
 class MiddleBlock(nn.Module):
@@ -77,7 +104,7 @@ class UpBlock(nn.Module):
         super().__init__()
         self.resnets = _resnets(spec, config, time_channels)
         self.attentions = _attentions(spec, config)
-        self.upsamplers = nn.ModuleList([Upsample(spec.out_channels)] if spec.resampled else [])
+        self.upsamplers = _resampler(spec, config, time_channels, Upsample)
 
     def forward(
         self, x: Tensor, skips: list[Tensor], emb: Tensor, context: Tensor | None
@@ -88,5 +115,7 @@ class UpBlock(nn.Module):
             if self.attentions:
                 x = self.attentions[index](x, context)
         for upsample in self.upsamplers:
-            x = upsample(x, skips[-1].shape[-2:])
+            size = skips[-1].shape[-2:]
+            resized = isinstance(upsample, ResizingResnetBlock)
+            x = upsample(x, emb, size) if resized else upsample(x, size)
         return x

@@ -27,6 +27,8 @@ class UNetConfig:
     sample_size: latents of the training pictures (a note; any size works).
     in_channels: of the latent and what ``Condition.concat`` joins to it.
     down_block_types, up_block_types: ``down`` from the highest resolution, ``up`` from the lowest.
+        "Resnet..." types end in a residual block that halves, or doubles, the size; the others in a
+        convolution, or as ``downsample_type`` and ``upsample_type`` say where there is attention.
     mid_block_type: None for no middle; "UNetMidBlock2D" in a network that reads no context.
     only_cross_attention: the first attention of a block reads the context too, instead of itself.
     attention_head_dim: the *number of heads* in Stable Diffusion 1 and 2, for all its name says (an
@@ -38,6 +40,8 @@ class UNetConfig:
         ``projection_class_embeddings_input_dim``; "timestep", a number embedded as time is; or
         None: an index into a table of ``num_class_embeds`` rows, if that is given.
     time_cond_proj_dim: width of ``Condition.guidance``.
+    attn_norm_num_groups: must be norm_num_groups in a network with "scale_shift" that reads no
+        context: its attention in the middle would have no norm else.
     """
 
     sample_size: int | tuple[int, int] | None = None
@@ -73,6 +77,9 @@ class UNetConfig:
     time_cond_proj_dim: int | None = None
     upcast_attention: bool = False
     resnet_time_scale_shift: Literal["default", "scale_shift"] = "default"
+    downsample_type: Literal["conv", "resnet"] = "conv"
+    upsample_type: Literal["conv", "resnet"] = "conv"
+    attn_norm_num_groups: int | None = None
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -92,13 +99,19 @@ class UNetConfig:
 
     def _check_choices(self) -> None:
         known = published.WITH_CONTEXT if self.reads_context else published.WITHOUT
-        down, middle, up, shifts = known
+        down, middle, up, between = known
+        normed: tuple[int | None, ...] = (None, self.norm_num_groups)
+        if not self.reads_context and self.resnet_time_scale_shift == "scale_shift":
+            normed = (self.norm_num_groups,)
         choices: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
             ("down_block_types", self.down_block_types, down),
             ("mid_block_type", (self.mid_block_type,), middle),
             ("up_block_types", self.up_block_types, up),
             ("class_embed_type", (self.class_embed_type,), CLASS_EMBEDDINGS),
-            ("resnet_time_scale_shift", (self.resnet_time_scale_shift,), shifts),
+            ("resnet_time_scale_shift", (self.resnet_time_scale_shift,), published.SHIFTS),
+            ("downsample_type", (self.downsample_type,), between),
+            ("upsample_type", (self.upsample_type,), between),
+            ("attn_norm_num_groups", (self.attn_norm_num_groups,), normed),
         )
         for name, values, allowed in choices:
             for value in values:
@@ -161,9 +174,11 @@ class UNetConfig:
             for name, value in asdict(self).items()
         }
         written, inactive = "UNet2DConditionModel", published.INACTIVE
+        missing = published.ONLY_WITHOUT
         if not self.reads_context:
             written, inactive = "UNet2DModel", published.INACTIVE_WITHOUT
-            for name in published.ONLY_WITH_CONTEXT:
-                del ours[name]
+            missing = published.ONLY_WITH_CONTEXT
+        for name in missing:
+            del ours[name]
         at_rest = {name: values[0] for name, values in inactive.items()}
         return {"_class_name": written, **at_rest, **ours}

@@ -44,6 +44,7 @@ class BlockSpec:
     resnets, attentions: in order; ``attentions`` is empty, or has one after each residual block
         (in the middle, between them).
     resampled: ends in a downsampling (on the way down) or an upsampling (on the way up).
+    by_resnet: which is a residual block.
     """
 
     name: str
@@ -51,6 +52,7 @@ class BlockSpec:
     resnets: tuple[ResnetSpec, ...]
     attentions: tuple[AttentionSpec, ...]
     resampled: bool
+    by_resnet: bool = False
 
     @property
     def out_channels(self) -> int:
@@ -100,13 +102,15 @@ def plan(config: UNetConfig) -> Plan:
 def _down(config: UNetConfig, level: int) -> BlockSpec:
     widths = config.block_out_channels
     width, layers = widths[level], config.per_level(config.layers_per_block)[level]
-    attended = config.down_block_types[level] != "DownBlock2D"
+    kind = config.down_block_types[level]
+    attended = "Attn" in kind
     return BlockSpec(
         name=f"down_blocks.{level}",
         factor=2**level,
         resnets=_chain(widths[max(level - 1, 0)], width, (0,) * layers),
         attentions=(_attention(config, level),) * (layers * attended),
         resampled=level < len(widths) - 1,
+        by_resnet=_by_resnet(kind, config.downsample_type),
     )
 
 
@@ -128,7 +132,8 @@ def _up(config: UNetConfig, index: int, channels: int, skips: list[int]) -> Bloc
     """The ``index``-th block going up, fed ``channels`` from below; takes from ``skips``."""
     level = len(config.block_out_channels) - 1 - index
     layers = config.per_level(config.layers_per_block)[level] + 1
-    attended = config.up_block_types[index] != "UpBlock2D"
+    kind = config.up_block_types[index]
+    attended = "Attn" in kind
     taken = tuple(skips.pop() for _ in range(layers))
     return BlockSpec(
         name=f"up_blocks.{index}",
@@ -136,7 +141,13 @@ def _up(config: UNetConfig, index: int, channels: int, skips: list[int]) -> Bloc
         resnets=_chain(channels, config.block_out_channels[level], taken),
         attentions=(_attention(config, level),) * (layers * attended),
         resampled=level > 0,
+        by_resnet=_by_resnet(kind, config.upsample_type),
     )
+
+
+def _by_resnet(kind: str, with_attention: str) -> bool:
+    """Whether a block of this type resizes by a residual block."""
+    return with_attention == "resnet" if "Attn" in kind else "Resnet" in kind
 
 
 def _chain(channels: int, width: int, skips: tuple[int, ...]) -> tuple[ResnetSpec, ...]:

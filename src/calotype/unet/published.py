@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-# Down, middle, up and time shift of networks that read a context, and of those that read none.
+# Down, middle and up of networks that read a context, and of those that read none; then what may
+# stand between the levels with attention.
 WITH_CONTEXT = (
-    ("CrossAttnDownBlock2D", "DownBlock2D"),
+    ("CrossAttnDownBlock2D", "DownBlock2D", "ResnetDownsampleBlock2D"),
     ("UNetMidBlock2DCrossAttn", None),
-    ("CrossAttnUpBlock2D", "UpBlock2D"),
-    ("default", "scale_shift"),
+    ("CrossAttnUpBlock2D", "UpBlock2D", "ResnetUpsampleBlock2D"),
+    ("conv",),
 )
 WITHOUT = (
-    ("AttnDownBlock2D", "DownBlock2D"),
+    ("AttnDownBlock2D", "DownBlock2D", "ResnetDownsampleBlock2D"),
     ("UNetMidBlock2D",),
-    ("AttnUpBlock2D", "UpBlock2D"),
-    ("default",),
+    ("AttnUpBlock2D", "UpBlock2D", "ResnetUpsampleBlock2D"),
+    ("conv", "resnet"),
 )
+SHIFTS = ("default", "scale_shift")
 
 # Fields of the published config.json with the values at which they ask for nothing.
 INACTIVE: dict[str, tuple[Any, ...]] = {
@@ -47,8 +49,11 @@ INACTIVE: dict[str, tuple[Any, ...]] = {
     "timestep_post_act": (None,),
 }
 
-# The same of a UNet2DModel, which reads no context: what it has not, what else must be at rest, and
-# what a field means there that is left out.
+# What only a UNet2DModel has, which reads no context.
+ONLY_WITHOUT = ("attn_norm_num_groups", "downsample_type", "upsample_type")
+
+# Of such a network: what it has not, what else must be at rest, and what a field means there that
+# is left out.
 ONLY_WITH_CONTEXT = (
     "only_cross_attention",
     "cross_attention_dim",
@@ -61,16 +66,13 @@ ONLY_WITH_CONTEXT = (
 INACTIVE_WITHOUT: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
     "add_attention": (True,),
-    "attn_norm_num_groups": (None,),
     "center_input_sample": (False,),
     "downsample_padding": (1,),
-    "downsample_type": ("conv",),
     "dropout": (0.0,),
     "mid_block_scale_factor": (1,),
     "num_train_timesteps": (None,),
     "time_embedding_dim": (None,),
     "time_embedding_type": ("positional",),
-    "upsample_type": ("conv",),
 }
 DEFAULTS_WITHOUT: dict[str, Any] = {
     "in_channels": 3,

@@ -145,7 +145,7 @@ class AutoencoderTask:
                 self.settings.seed,
                 samples,
             )
-        return Loss(total, found)
+        return Loss(total, found, self.adversary.discriminator if self.adversary else None)
 
     @torch.inference_mode()
     def preview(self) -> Image.Image:
