@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from runs import BATCH, KINDS, diffusion_run, run_of
+from runs import BATCH, KINDS, autoencoder_run, diffusion_run, run_of
 
 import calotype
 from calotype.autoencoder import VQAutoencoder, autoencoder_of
@@ -206,6 +206,26 @@ def test_pictures_of_other_channels(channels: int, tmp_path: Path):
     table["data"]["channels"] = channels
     list(train(TrainSettings.model_validate(table)))
     assert calotype.load(second.out / "model").autoencoder.config.in_channels == channels
+
+
+def test_other_pictures_on_resume_are_told_once(folder: Path, tmp_path: Path):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(folder, pictures)
+    count = len(list(pictures.glob("*.png")))
+    told: list[str] = []
+
+    def go_on(samples: int) -> None:
+        settings = autoencoder_run(pictures, tmp_path / "run", samples)
+        list(train(settings, resume=samples > BATCH, note=told.append))
+
+    go_on(BATCH)
+    go_on(2 * BATCH)
+    assert not told
+    shutil.copy(next(pictures.glob("*.png")), pictures / "zebra.png")
+    go_on(3 * BATCH)
+    go_on(4 * BATCH)
+    (note,) = told
+    assert f"({count} then, {count + 1} now)" in note
 
 
 def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: Path):

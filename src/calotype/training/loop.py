@@ -61,7 +61,7 @@ def fit(
 
     for batch in batches(
         task.assemble,
-        task.count,
+        len(task.source),
         batch_size=loop.batch_size,
         start=samples,
         stop=loop.samples,

@@ -11,7 +11,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from calotype.checkpoints.files import read_json
+from calotype.checkpoints.files import read_json, write_atomically
+from calotype.data import Source
 from calotype.errors import NotWhole, UserError
 from calotype.settings import explain_error
 from calotype.training.settings import TrainSettings
@@ -115,6 +116,26 @@ def require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tenso
                 f'("{name}": {_shape(there)} there, {_shape(here)} here); '
                 "resume with the settings of the run, in its settings.json"
             )
+
+
+def write_pictures(out: Path, source: Source) -> None:
+    """Note which pictures a run learns from."""
+    with write_atomically(out / "pictures.json") as temporary:
+        temporary.write_text(json.dumps(_pictures(source), indent=2) + "\n")
+
+
+def note_other_pictures(out: Path, source: Source, note: Callable[[str], None]) -> None:
+    """Tell ``note`` if the pictures of a run are not those that it has learned from so far."""
+    path = out / "pictures.json"
+    if path.exists() and (was := read_json(path)) != _pictures(source):
+        note(
+            f"the pictures changed since the run was last here ({was['count']:,} then, "
+            f"{len(source):,} now): it goes on with them, no more as it would have"
+        )
+
+
+def _pictures(source: Source) -> dict[str, Any]:
+    return {"key": source.key, "count": len(source)}
 
 
 def _shape(shape: torch.Size | None) -> str:

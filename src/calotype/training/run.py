@@ -11,7 +11,13 @@ from calotype.checkpoints.files import clear_leftovers, write_atomically
 from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.precision import computes_in_bf16
-from calotype.training.resume import newest_whole, require_same_network, require_same_run
+from calotype.training.resume import (
+    newest_whole,
+    note_other_pictures,
+    require_same_network,
+    require_same_run,
+    write_pictures,
+)
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report
 from calotype.training.state import load_state, set_aside
@@ -54,6 +60,7 @@ def train(
     task = _prepared(settings, report)
     if checkpoint:
         require_same_network(load_state(checkpoint).weights, task.network.state_dict())
+        note_other_pictures(settings.out, task.source, note)
     for path, error in torn:
         note(f"{error}; going on from the checkpoint before it")
         set_aside(path)
@@ -61,6 +68,7 @@ def train(
         clear_leftovers(settings.out / place)
     with write_atomically(settings.out / "settings.json") as temporary:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n")
+    write_pictures(settings.out, task.source)
     yield from fit(task, settings, checkpoint, should_stop)
 
 

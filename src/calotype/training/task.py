@@ -10,6 +10,7 @@ from typing import Protocol
 from PIL import Image
 from torch import Tensor, nn
 
+from calotype.data import Source
 from calotype.example import Batch
 
 
@@ -44,8 +45,8 @@ class Task(Protocol):
         ...
 
     @property
-    def count(self) -> int:
-        """How many pictures there are to learn from."""
+    def source(self) -> Source:
+        """The pictures to learn from."""
         ...
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:

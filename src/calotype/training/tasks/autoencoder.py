@@ -104,10 +104,6 @@ class AutoencoderTask:
 
     shares: Mapping[str, float] = MappingProxyType({})
 
-    @property
-    def count(self) -> int:
-        return len(self.source)
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         return Batch.of(self.source.examples(indices), positions)
 

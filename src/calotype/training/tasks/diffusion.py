@@ -198,10 +198,6 @@ class DiffusionTask:
     def shares(self) -> dict[str, float]:
         return {"conditioner.": self.own.text_rate}
 
-    @property
-    def count(self) -> int:
-        return len(self.source)
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         captions = tuple(self.source.captions(indices, variants))
         moments = torch.from_numpy(self.moments[list(indices)])

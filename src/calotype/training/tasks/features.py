@@ -45,10 +45,6 @@ class FeaturesTask:
     def _surfaces(self, scenes: Sequence[Scene]) -> Tensor:
         return surface_targets(render(scenes, self.settings.data.size).depth)
 
-    @property
-    def count(self) -> int:
-        return len(self.source)
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         surfaces = torch.from_numpy(self.surfaces[list(indices)]).float()
         return Batch.of(self.source.examples(indices), positions, surfaces)
@@ -64,7 +60,7 @@ class FeaturesTask:
     @torch.inference_mode()
     def preview(self) -> Image.Image:
         """Rows of pictures, of the normals that are seen and of those that are there."""
-        batch = self.assemble(range(min(SHOWN, self.count)), [0] * SHOWN, torch.zeros(SHOWN))
+        batch = self.assemble(range(min(SHOWN, len(self.source))), [0] * SHOWN, torch.zeros(SHOWN))
         assert batch.pictures is not None
         assert batch.targets is not None
         said = self.network.surfaces(batch.pictures.to(self.settings.loop.device)).cpu()

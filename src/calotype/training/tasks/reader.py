@@ -43,10 +43,6 @@ class ReaderTask:
 
     shares: Mapping[str, float] = MappingProxyType({})
 
-    @property
-    def count(self) -> int:
-        return len(self.source)
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         wanted = torch.from_numpy(self.targets[list(indices)]).float()
         return Batch.of(self.source.examples(indices), positions, wanted)
@@ -66,7 +62,7 @@ class ReaderTask:
 
     def preview(self) -> Image.Image:
         """The first pictures that are not wholly read right; all of them if there is none."""
-        examples = self.source.examples(range(min(SHOWN, self.count)))
+        examples = self.source.examples(range(min(SHOWN, len(self.source))))
         pictures = torch.stack([example.picture for example in examples])
         readings = read(self.network, pictures.to(self.settings.loop.device))
         wrong = [

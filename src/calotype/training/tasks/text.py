@@ -42,7 +42,7 @@ class TextTask:
         if settings.data.source != "scenes":
             raise UserError('task text needs data.source = "scenes": their records say what is in')
         self.settings, self.own = settings, settings.text or TextSettings()
-        self.scenes = scenes_of(settings.data)
+        self.source = scenes_of(settings.data)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.text = self._build()
@@ -59,19 +59,15 @@ class TextTask:
         config, vocabulary = text_config(self.own.preset), self.own.vocabulary
         tokenizer = kept_tokenizer(
             self.settings.out,
-            lambda: learned_tokenizer(self.scenes, vocabulary, config.max_position_embeddings),
+            lambda: learned_tokenizer(self.source, vocabulary, config.max_position_embeddings),
         )
         return TextEmbedder(tokenizer, CLIPTextEncoder(config.for_vocabulary(tokenizer)))
 
     shares: Mapping[str, float] = MappingProxyType({})
 
-    @property
-    def count(self) -> int:
-        return len(self.scenes)
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         wanted = torch.from_numpy(self.targets[list(indices)]).float()
-        return Batch(positions, tuple(self.scenes.captions(indices, variants)), targets=wanted)
+        return Batch(positions, tuple(self.source.captions(indices, variants)), targets=wanted)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.targets is not None
@@ -82,7 +78,7 @@ class TextTask:
     @torch.inference_mode()
     def preview(self) -> Image.Image:
         """Where objects are expected to be, in the colours they are expected to have."""
-        prompts = self.own.preview_prompts or captions_of(self.scenes, SHOWN)
+        prompts = self.own.preview_prompts or captions_of(self.source, SHOWN)
         cells, _ = self.network["head"](self.text(prompts))
         presence, _, colour, *_ = cells.float().split([1, *WIDTHS, 2], dim=1)
         palette = 2 * torch.tensor([*COLOURS.values()]).to(colour).sqrt() - 1
