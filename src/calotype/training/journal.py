@@ -41,5 +41,14 @@ class Journal:
             file.write(json.dumps(line) + "\n")
 
 
+def positions(folder: Path) -> list[int]:
+    """The samples seen after each step of a run."""
+    path = folder / "journal.jsonl"
+    try:
+        return [_samples(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: can't be read as the journal of a run") from None
+
+
 def _samples(line: str) -> int:
     return json.loads(line)["samples"]

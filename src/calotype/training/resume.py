@@ -50,9 +50,9 @@ def require_same_run(settings: TrainSettings, seen: int, note: Callable[[str], N
     path = settings.out / "settings.json"
     kept, now = (
         dict(_flat(each.model_dump(mode="json", include=IDENTITY)))
-        for each in (_settings_in(path), settings)
+        for each in (settings_in(path), settings)
     )
-    precision = _settings_in(path).loop.precision
+    precision = settings_in(path).loop.precision
     if precision != settings.loop.precision:
         note(f"loop.precision was {precision} and is {settings.loop.precision} now")
     for key, value in now.items():
@@ -64,7 +64,7 @@ def require_same_run(settings: TrainSettings, seen: int, note: Callable[[str], N
             )
 
 
-def _settings_in(path: Path) -> TrainSettings:
+def settings_in(path: Path) -> TrainSettings:
     """The settings that a run wrote down; those that came later have their defaults."""
     try:
         return TrainSettings.model_validate(read_json(path))

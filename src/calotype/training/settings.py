@@ -85,7 +85,9 @@ class OptimizerSettings(Settings):
     floor: float = Field(
         default=0.02, ge=0, le=1, description="share of the rate that is left at the end"
     )
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the whole gradient")
+    clip: float = Field(
+        default=1.0, gt=0, description="largest norm of the gradient, an adversary's by itself"
+    )
 
 
 class LoopSettings(Settings):

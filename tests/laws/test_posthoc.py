@@ -1,0 +1,52 @@
+"""Laws of averages made after the run: they are what the run would have kept."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from calotype.diffusion import normal
+from calotype.training.ema import ExponentialAverage
+from calotype.training.posthoc import mixture, profile
+
+halflives = st.integers(0, 300)
+runs = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(
+    lambda sizes: np.cumsum(sizes).tolist()
+)
+
+
+@given(halflives, runs)
+def test_the_parts_of_all_steps_make_the_average(halflife: int, seen: list[int]) -> None:
+    """The average that training keeps is the sum of all weights so far, each times its part."""
+    net = nn.Linear(3, 1, bias=False).double()
+    drawn = normal(range(len(seen) + 1), 0, "weights", (1, 3)).double()
+    net.weight.data = drawn[0].clone()
+    average = ExponentialAverage(net, halflife)
+    for weights, after, size in zip(drawn[1:], seen, np.diff([0, *seen]), strict=True):
+        net.weight.data = weights.clone()
+        average.update(after, int(size))
+    parts = profile(halflife, seen)
+    assert parts.sum() == pytest.approx(1)
+    told = (torch.from_numpy(parts)[:, None, None] * drawn).sum(0)
+    torch.testing.assert_close(average.state()["weight"], told)
+
+
+@given(halflives, runs, st.data())
+def test_the_average_that_was_kept_is_itself(halflife: int, seen: list[int], data) -> None:
+    earlier = data.draw(st.sets(st.integers(1, len(seen)), max_size=5)) | {len(seen)}
+    found = mixture(halflife, halflife, seen, sorted(earlier))
+    assert found.misfit < 1e-9
+    assert found.factors.sum() == pytest.approx(1)
+
+
+def test_the_more_checkpoints_the_nearer() -> None:
+    """A run of 1,000 steps: its average over 500 samples, made to one over 2,000."""
+    seen = list(range(16, 16_001, 16))
+    misfits = [
+        mixture(500, 2_000, seen, range(1_000 // count, 1_001, 1_000 // count)).misfit
+        for count in (2, 5, 10, 20, 50)
+    ]
+    assert misfits == sorted(misfits, reverse=True)
+    assert misfits[-1] < misfits[0] / 5
