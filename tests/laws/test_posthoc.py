@@ -1,4 +1,4 @@
-"""Laws of averages made after the run: they are what the run would have kept."""
+"""Laws of averages made after the run, from those that it kept."""
 
 import numpy as np
 import pytest
@@ -9,15 +9,15 @@ from torch import nn
 
 from calotype.diffusion import normal
 from calotype.training.ema import ExponentialAverage
-from calotype.training.posthoc import mixture, profile
+from calotype.training.posthoc import mixture, profile, wished
 
-halflives = st.integers(0, 300)
+halflives = st.integers(1, 300)
 runs = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(
     lambda sizes: np.cumsum(sizes).tolist()
 )
 
 
-@given(halflives, runs)
+@given(st.just(0) | halflives, runs)
 def test_the_parts_of_all_steps_make_the_average(halflife: int, seen: list[int]) -> None:
     """The average that training keeps is the sum of all weights so far, each times its part."""
     net = nn.Linear(3, 1, bias=False).double()
@@ -33,19 +33,29 @@ def test_the_parts_of_all_steps_make_the_average(halflife: int, seen: list[int])
     torch.testing.assert_close(average.state()["weight"], told)
 
 
-@given(halflives, runs, st.data())
-def test_the_average_that_was_kept_is_itself(halflife: int, seen: list[int], data) -> None:
-    earlier = data.draw(st.sets(st.integers(1, len(seen)), max_size=5)) | {len(seen)}
-    found = mixture(halflife, halflife, seen, sorted(earlier))
+@given(halflives, runs)
+def test_with_a_checkpoint_at_each_step_nothing_is_missed(halflife: int, seen: list[int]) -> None:
+    """The weights themselves, averaged by whatever length; of averages that forget, the same."""
+    every = range(1, len(seen) + 1)
+    found = mixture(0, halflife, seen, every)
     assert found.misfit < 1e-9
+    assert found.factors == pytest.approx(wished(halflife, seen)[1:])
     assert found.factors.sum() == pytest.approx(1)
 
 
+@given(halflives, st.integers(1, 20))
+def test_weights_count_half_after_the_halflife(halflife: int, size: int) -> None:
+    parts = wished(halflife, [size, size + halflife, size + 2 * halflife, 2 * size + 2 * halflife])
+    assert parts.sum() == pytest.approx(1)
+    assert parts[0] == 0
+    assert parts[2] == pytest.approx(parts[3] / 2)
+
+
 def test_the_more_checkpoints_the_nearer() -> None:
-    """A run of 1,000 steps: its average over 500 samples, made to one over 2,000."""
+    """A run of 1,000 steps that kept its average over 500 samples: that over 3,000."""
     seen = list(range(16, 16_001, 16))
     misfits = [
-        mixture(500, 2_000, seen, range(1_000 // count, 1_001, 1_000 // count)).misfit
+        mixture(500, 3_000, seen, range(1_000 // count, 1_001, 1_000 // count)).misfit
         for count in (2, 5, 10, 20, 50)
     ]
     assert misfits == sorted(misfits, reverse=True)

@@ -13,7 +13,7 @@ from calotype.cli.mistakes import in_one_line
 from calotype.errors import UserError
 
 COMMANDS = {
-    "average": "Write a run's model anew, its weights averaged over a longer time.",
+    "average": "Write a run's model anew, its weights averaged over another length of time.",
     "convert": "Write a model in another layout.",
     "evaluate": "Measure how well a model does what words say.",
     "generate": "Make pictures from words.",

@@ -11,10 +11,10 @@ FAR = 0.1  # a misfit that a person should know the cure of
 
 
 def average(run: Path, out: Path, /, *, halflife: int) -> None:
-    """Write a run's model anew, its weights averaged over a longer time.
+    """Write a run's model anew, its weights averaged over another length of time.
 
-    The average is put together from those in the run's checkpoints; with more of them
-    (``loop.keep``) it is nearer to what the run would have made with that ``loop.ema_halflife``.
+    The average is put together from those in the run's checkpoints: the more of them there are
+    (``loop.keep``), the nearer it comes to the one that is asked for.
 
     Parameters
     ----------
@@ -23,8 +23,10 @@ def average(run: Path, out: Path, /, *, halflife: int) -> None:
     out: Path
         Where to, a new folder.
     halflife: int
-        Samples after which a weight counts half, no fewer than in the run.
+        Samples after which a weight counts half, 1 or more.
     """
+    if halflife < 1:
+        raise UserError(f"--halflife = {halflife}: must be 1 or more")
     if out.exists():
         raise UserError(f"{out}: is already there; name a new folder")
     from calotype.cli.progress import Shown

@@ -25,13 +25,20 @@ from calotype.training.sources import Report
 from calotype.training.state import checkpoints, load_state
 
 Parts = NDArray[np.float64]
+MOST = 0.5  # misfit of an average that is written
+
+
+def wished(halflife: int, seen: Sequence[int]) -> Parts:
+    """What part each step's weights shall have, ``halflife`` samples earlier half; together 1.
+
+    seen: samples after each step. Before the steps' stands 0, for the weights before them.
+    """
+    parts = np.diff([0, *seen]) * 0.5 ** ((seen[-1] - np.array(seen)) / halflife)
+    return np.append(0.0, parts / parts.sum())
 
 
 def profile(halflife: int, seen: Sequence[int]) -> Parts:
-    """What part each step's weights have in the average after the last step; they add up to 1.
-
-    seen: samples after each step. Before the steps' stands the part of the weights before them.
-    """
+    """What part each step's weights have in the average that a run keeps, after the last step."""
     steps = zip(seen, np.diff([0, *seen]), strict=True)
     moved = np.array([towards(halflife, after, int(size)) for after, size in steps])
     left = np.append(np.cumprod(1 - moved[::-1])[::-1], 1.0)  # of what was there before a step
@@ -58,32 +65,32 @@ def mixture(kept: int, halflife: int, seen: Sequence[int], moments: Sequence[int
     profiles = np.zeros((len(seen) + 1, len(moments)))
     for column, moment in enumerate(moments):
         profiles[: moment + 1, column] = profile(kept, seen[:moment])
-    wished = profile(halflife, seen)
-    factors, *_ = np.linalg.lstsq(profiles, wished)
+    aim = wished(halflife, seen)
+    factors, *_ = np.linalg.lstsq(profiles, aim)
     factors /= factors.sum()
-    missed = np.linalg.norm(profiles @ factors - wished) / np.linalg.norm(wished)
+    missed = np.linalg.norm(profiles @ factors - aim) / np.linalg.norm(aim)
     return Mixture(factors, float(missed))
 
 
 def export_average(run: Path, halflife: int, folder: Path, report: Report) -> float:
     """Write a run's model with the average of another half-life; returns how far it is missed.
 
-    halflife: in samples, no shorter than that of the run. UserError for what is no run, or too
-    short.
+    halflife: in samples. UserError for what is no run, and what its checkpoints can't give.
     """
     settings = settings_in(run / "settings.json")
-    kept = settings.loop.ema_halflife
-    if halflife < kept:
-        raise UserError(
-            f"--halflife = {halflife}: the run averaged over {kept}; only longer averages can be "
-            "made from that"
-        )
     found = checkpoints(run)
     if not found:
         raise UserError(f"{run}: holds no checkpoint of a run")
     places = [int(path.stem) for path in found]
     seen = [after for after in positions(run) if after <= places[-1]]
-    mixed = mixture(kept, halflife, seen, [seen.index(place) + 1 for place in places])
+    moments = [seen.index(place) + 1 for place in places]
+    mixed = mixture(settings.loop.ema_halflife, halflife, seen, moments)
+    if mixed.misfit > MOST:
+        raise UserError(
+            f"--halflife = {halflife}: nothing near that average can be made from what {run} "
+            f"keeps, checkpoints after {', '.join(f'{place:,}' for place in places)} samples; let "
+            "a run keep more (loop.keep), or take another length"
+        )
     loop = settings.loop.model_copy(update={"device": "cpu"})
     task = make_task(settings.model_copy(update={"out": run, "loop": loop}), report)
     newest = load_state(found[-1])
