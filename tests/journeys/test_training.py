@@ -208,7 +208,7 @@ def test_pictures_of_other_channels(channels: int, tmp_path: Path):
     assert calotype.load(second.out / "model").autoencoder.config.in_channels == channels
 
 
-def test_other_pictures_on_resume_are_told_once(folder: Path, tmp_path: Path):
+def test_another_number_of_pictures_on_resume_is_told_once(folder: Path, tmp_path: Path):
     pictures = tmp_path / "pictures"
     shutil.copytree(folder, pictures)
     count = len(list(pictures.glob("*.png")))
@@ -225,7 +225,7 @@ def test_other_pictures_on_resume_are_told_once(folder: Path, tmp_path: Path):
     go_on(3 * BATCH)
     go_on(4 * BATCH)
     (note,) = told
-    assert f"({count} then, {count + 1} now)" in note
+    assert f"there were {count} pictures and are {count + 1} now" in note
 
 
 def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: Path):

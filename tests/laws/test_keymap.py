@@ -11,17 +11,17 @@ from calotype.checkpoints.keymap import Place, gather, scatter, shapes_there
 from calotype.checkpoints.layouts import compvis
 from calotype.conditioning import CLIPTextConfig
 from calotype.presets.families import FAMILIES
-from calotype.unet import UNetConfig
+from calotype.unet import UNetConfig, published
 
 
 @st.composite
 def unets(draw: st.DrawFn) -> UNetConfig:
     levels = draw(st.integers(1, 4))
-    attended = [draw(st.booleans()) for _ in range(levels)]
+    kinds = [draw(st.sampled_from(range(3))) for _ in range(levels)]
     return UNetConfig(
         block_out_channels=tuple(8 * draw(st.integers(1, 2)) for _ in range(levels)),
-        down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attended),
-        up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in attended[::-1]),
+        down_block_types=tuple(published.WITH_CONTEXT[0][kind] for kind in kinds),
+        up_block_types=tuple(published.WITH_CONTEXT[2][kind] for kind in reversed(kinds)),
         layers_per_block=draw(st.integers(1, 3)),
         norm_num_groups=4,
         cross_attention_dim=8,

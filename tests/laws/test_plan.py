@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calotype.condition import Condition
 from calotype.presets import scenes, sd1
-from calotype.unet import Plan, UNet, UNetConfig, plan, table
+from calotype.unet import Plan, UNet, UNetConfig, plan, published, table
 
 
 @st.composite
@@ -18,21 +18,20 @@ def configs(draw) -> UNetConfig:
     def per_level(values):
         return draw(st.tuples(*[values] * levels))
 
-    attention, middles = draw(
-        st.sampled_from(
-            [("CrossAttn", ("UNetMidBlock2DCrossAttn", None)), ("Attn", ("UNetMidBlock2D",))]
-        )
-    )
+    known = st.sampled_from([published.WITH_CONTEXT, published.WITHOUT])
+    downs, middles, ups, between = draw(known)
     return UNetConfig(
         block_out_channels=per_level(st.sampled_from([8, 16, 24, 32])),
         layers_per_block=per_level(st.integers(1, 3)),
-        down_block_types=per_level(st.sampled_from(["DownBlock2D", f"{attention}DownBlock2D"])),
+        down_block_types=per_level(st.sampled_from(downs)),
         mid_block_type=draw(st.sampled_from(middles)),
-        up_block_types=per_level(st.sampled_from(["UpBlock2D", f"{attention}UpBlock2D"])),
+        up_block_types=per_level(st.sampled_from(ups)),
         norm_num_groups=4,
         cross_attention_dim=per_level(st.sampled_from([4, 12])),
         attention_head_dim=per_level(st.sampled_from([1, 2, 4])),
         transformer_layers_per_block=per_level(st.integers(1, 2)),
+        downsample_type=draw(st.sampled_from(between)),
+        upsample_type=draw(st.sampled_from(between)),
     )
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from calotype.errors import UserError
 
-FAR = 0.1  # a misfit that a person should know the cure of
-
 
 def average(run: Path, out: Path, /, *, halflife: int) -> None:
     """Write a run's model anew, its weights averaged over another length of time.
 
     The average is put together from those in the run's checkpoints: the more of them there are
-    (``loop.keep``), the nearer it comes to the one that is asked for.
+    (``loop.keep``, ``loop.save_every``), the nearer it comes to the one that is asked for. To be
+    called where the run was trained, its data still there.
 
     Parameters
     ----------
@@ -23,7 +22,8 @@ def average(run: Path, out: Path, /, *, halflife: int) -> None:
     out: Path
         Where to, a new folder.
     halflife: int
-        Samples after which a weight counts half, 1 or more.
+        Samples after which a weight counts half, 1 or more; unlike in the run
+        (``loop.ema_halflife``), it isn't shortened at the beginning.
     """
     if halflife < 1:
         raise UserError(f"--halflife = {halflife}: must be 1 or more")
@@ -33,7 +33,6 @@ def average(run: Path, out: Path, /, *, halflife: int) -> None:
     from calotype.training.posthoc import export_average
 
     with Shown() as shown:
-        misfit = export_average(run, halflife, out, shown.tell)
-    cure = "; more checkpoints (loop.keep) would bring it nearer" if misfit > FAR else ""
-    print(f"calotype: nearest to that average within {misfit:.1%}{cure}", file=sys.stderr)
+        misfit = export_average(run, halflife, out, shown.tell, shown.note)
+    print(f"calotype: nearest to that average within {misfit:.1%}", file=sys.stderr)
     print(out)

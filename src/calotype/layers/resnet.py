@@ -69,7 +69,8 @@ class ResnetBlock(nn.Module):
 class ResizingResnetBlock(ResnetBlock):
     """A residual block that leaves at another size (Brock et al. 2019; ``resblock_updown``).
 
-    To ``size`` by the nearest neighbour; without one, to half the size by means of 2x2.
+    To ``size`` by the nearest neighbour; without one, by means of 2x2 to half the size, as a
+    convolution of stride 2 rounds it: up.
     """
 
     def forward(
@@ -77,7 +78,8 @@ class ResizingResnetBlock(ResnetBlock):
     ) -> Tensor:
         h = self.norm1(x)
         if size is None:
-            return self._sum(F.avg_pool2d(x, 2), F.avg_pool2d(h, 2), emb)
+            x, h = (F.avg_pool2d(each, 2, ceil_mode=True) for each in (x, h))
+            return self._sum(x, h, emb)
         return self._sum(F.interpolate(x, size=size), F.interpolate(h, size=size), emb)
 
 

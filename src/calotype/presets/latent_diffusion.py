@@ -50,7 +50,7 @@ def _unconditional(
 
 
 def _eight_heads_and_residual_blocks_between(unet: UNetConfig) -> UNetConfig:
-    """The UNet with 8 heads on each level, which no folder of diffusers' can say."""
+    """The UNet as released: 8 heads on each level, which no folder of diffusers' can say."""
     return replace(
         unet,
         attention_head_dim=tuple(width // 8 for width in unet.block_out_channels),
@@ -127,7 +127,7 @@ PRESETS = (
     _preset("celeba256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
     _preset("ffhq256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
     _preset("lsun_beds256", f"{_PAPER}, Tab. 12", FACES, "vq-f4", 0.0195),
-    _preset("lsun_churches256", f"{_PAPER}, Tab. 12", CHURCHES, "kl-f8", 0.0155),
+    _preset("lsun_churches256", _RELEASED, CHURCHES, "kl-f8", 0.0155),
     _preset("cin256", f"{_PAPER}, Tab. 13", CLASSES_F8, "vq-f8", 0.0195, tokens=1),
     _preset("cin256-v2", f"{_PAPER}, Tab. 10", CLASSES, "vq-f4", 0.0195, tokens=1),
     _preset("text2img256", _RELEASED, WORDS, "vq-f4", 0.0195, tokens=77),

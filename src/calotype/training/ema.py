@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 
 
-def towards(halflife: int, samples_seen: int, batch_size: int) -> float:
-    """How far a step takes the average towards the weights after it: 0 nowhere, 1 all the way.
+def decay(halflife: int, samples_seen: int, batch_size: int) -> float:
+    """What is left of the average after a step: 0 nothing, the weights take its place.
 
     A weight of ``halflife`` samples ago counts half; early in the run the half-life is at most a
     twentieth of the samples seen, so that the random start is soon forgotten (Karras et al. 2022,
     appendix F.3 "EMA ramp-up").
     """
     halved = min(halflife, samples_seen / 20)
-    return 1 - 0.5 ** (batch_size / halved) if halved > 0 else 1.0
+    return 0.5 ** (batch_size / halved) if halved > 0 else 0.0
 
 
 class ExponentialAverage:
     """A moving average of all parameters that a gradient moves, updated once an optimiser step.
 
-    halflife: in samples; see ``towards``.
+    halflife: in samples; see ``decay``.
     """
 
     def __init__(self, network: nn.Module, halflife: int):
@@ -39,7 +39,7 @@ class ExponentialAverage:
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.averages.values()),
             [p.detach() for p in self.parameters.values()],
-            towards(self.halflife, samples_seen, batch_size),
+            1 - decay(self.halflife, samples_seen, batch_size),
         )
 
     @contextmanager

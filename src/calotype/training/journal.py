@@ -45,10 +45,11 @@ def positions(folder: Path) -> list[int]:
     """The samples seen after each step of a run."""
     path = folder / "journal.jsonl"
     try:
-        return [_samples(line) for line in path.read_text().splitlines()]
+        lines = path.read_text().splitlines(keepends=True)
+        return [_samples(line) for line in lines if line.endswith("\n")]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{path}: can't be read as the journal of a run") from None
 
 
 def _samples(line: str) -> int:
-    return json.loads(line)["samples"]
+    return int(json.loads(line)["samples"])

@@ -82,7 +82,8 @@ def fit(
         # The checkpoint comes last: what a run that was killed before it left out is made again.
         if ended or stopping or _passed(loop.save_every, before, samples):
             moments = optimizer_state(optimizer, network)
-            now = State(samples, network.state_dict(), ema.state(), moments)
+            count = len(task.source)
+            now = State(samples, network.state_dict(), ema.state(), moments, count)
             saved = save_state(out, now, loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())

@@ -1,14 +1,14 @@
 """The running average of another half-life, put together from a run's checkpoints when it is over.
 
 Karras et al. 2024 ("Analyzing and improving the training dynamics of diffusion models", section 3):
-averages that were kept at some moments, mixed so that each step's weights have as nearly as can be
-the part in it that they would have in the one wished for. There of two averages by power functions;
-here of the one that a run keeps.
+averages that were kept after some steps, mixed so that the weights of each step have as nearly as
+can be the part in the sum that they would have in the average wished for. There averages by power
+functions are kept, two of them; here the one that every run keeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,33 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from calotype.errors import UserError
-from calotype.training.ema import towards
+from calotype.errors import NotWhole, UserError
+from calotype.training.ema import decay
 from calotype.training.journal import positions
-from calotype.training.resume import settings_in
+from calotype.training.resume import note_other_pictures, require_same_network, settings_in
 from calotype.training.run import make_task
 from calotype.training.sources import Report
-from calotype.training.state import checkpoints, load_state
+from calotype.training.state import State, checkpoints, load_state
 
-Parts = NDArray[np.float64]
-MOST = 0.5  # misfit of an average that is written
+Profile = NDArray[np.float64]
+"""(steps + 1,): the part of the weights before the first step, then of those after each; sum 1."""
 
 
-def wished(halflife: int, seen: Sequence[int]) -> Parts:
-    """What part each step's weights shall have, ``halflife`` samples earlier half; together 1.
+def kept_profile(halflife: int, seen: Sequence[int]) -> Profile:
+    """The profile of the average that a run keeps, after its last step.
 
-    seen: samples after each step. Before the steps' stands 0, for the weights before them.
+    seen: samples after each step.
+    """
+    steps = zip(seen, np.diff([0, *seen]), strict=True)
+    left = np.array([decay(halflife, after, int(size)) for after, size in steps])
+    since = np.append(np.cumprod(left[::-1])[::-1], 1.0)  # left of what was there before a step
+    return np.append(1.0, 1 - left) * since
+
+
+def target_profile(halflife: int, seen: Sequence[int]) -> Profile:
+    """The profile of an average in which weights ``halflife`` samples earlier count half.
+
+    From the first step on: without the shortening by which a run forgets its start, so that it can
+    be longer than a twentieth of the run. The weights before the first step have no part.
     """
     parts = np.diff([0, *seen]) * 0.5 ** ((seen[-1] - np.array(seen)) / halflife)
     return np.append(0.0, parts / parts.sum())
-
-
-def profile(halflife: int, seen: Sequence[int]) -> Parts:
-    """What part each step's weights have in the average that a run keeps, after the last step."""
-    steps = zip(seen, np.diff([0, *seen]), strict=True)
-    moved = np.array([towards(halflife, after, int(size)) for after, size in steps])
-    left = np.append(np.cumprod(1 - moved[::-1])[::-1], 1.0)  # of what was there before a step
-    return np.append(1.0, moved) * left
 
 
 @dataclass(frozen=True)
@@ -50,62 +54,81 @@ class Mixture:
     """How much of each kept average to take.
 
     factors: one for each; they add up to 1.
-    misfit: how far the parts of all steps are from those wished for, as a share of these (norms).
+    misfit: how far the profile is from the one wished for, as a share of this (Euclidean norms).
     """
 
-    factors: Parts
+    factors: NDArray[np.float64]
     misfit: float
 
 
-def mixture(kept: int, halflife: int, seen: Sequence[int], moments: Sequence[int]) -> Mixture:
+def mixture(kept: int, halflife: int, seen: Sequence[int], steps: Sequence[int]) -> Mixture:
     """The nearest to the average of ``halflife`` by averages of half-life ``kept``.
 
-    moments: after how many of the steps each was kept.
+    steps: after how many steps each of them was kept.
     """
-    profiles = np.zeros((len(seen) + 1, len(moments)))
-    for column, moment in enumerate(moments):
-        profiles[: moment + 1, column] = profile(kept, seen[:moment])
-    aim = wished(halflife, seen)
-    factors, *_ = np.linalg.lstsq(profiles, aim)
-    factors /= factors.sum()
-    missed = np.linalg.norm(profiles @ factors - aim) / np.linalg.norm(aim)
+    profiles = np.zeros((len(seen) + 1, len(steps)))
+    for column, step in enumerate(steps):
+        profiles[: step + 1, column] = kept_profile(kept, seen[:step])
+    target = target_profile(halflife, seen)
+    # The last factor is what the others leave of 1.
+    last = profiles[:, -1:]
+    others, *_ = np.linalg.lstsq(profiles[:, :-1] - last, target - last[:, 0], rcond=None)
+    factors = np.append(others, 1 - others.sum()).astype(np.float64)
+    missed = np.linalg.norm(profiles @ factors - target) / np.linalg.norm(target)
     return Mixture(factors, float(missed))
 
 
-def export_average(run: Path, halflife: int, folder: Path, report: Report) -> float:
-    """Write a run's model with the average of another half-life; returns how far it is missed.
+def export_average(
+    run: Path, halflife: int, folder: Path, report: Report, note: Callable[[str], None]
+) -> float:
+    """Write a run's model with the average of another half-life; returns the misfit.
 
-    halflife: in samples. UserError for what is no run, and what its checkpoints can't give.
+    halflife: in samples. The run's data must still be where it was. report: told about
+    preparations. note: told of checkpoints that are not whole and of other pictures. UserError for
+    what is no run, and for an average that its checkpoints can't give.
     """
     settings = settings_in(run / "settings.json")
-    found = checkpoints(run)
-    if not found:
-        raise UserError(f"{run}: holds no checkpoint of a run")
-    places = [int(path.stem) for path in found]
-    seen = [after for after in positions(run) if after <= places[-1]]
-    moments = [seen.index(place) + 1 for place in places]
-    mixed = mixture(settings.loop.ema_halflife, halflife, seen, moments)
-    if mixed.misfit > MOST:
+    found = _whole(run, note)
+    at, seen = [state.samples for state in found], positions(run)
+    seen = seen[: seen.index(at[-1]) + 1] if at[-1] in seen else seen
+    if not set(at) <= set(seen):
+        raise UserError(f"{run / 'journal.jsonl'}: doesn't tell of all steps up to the checkpoints")
+    steps = [seen.index(samples) + 1 for samples in at]
+    mixed = mixture(settings.loop.ema_halflife, halflife, seen, steps)
+    if mixed.misfit >= 1:  # as far as no average at all
+        kept = ", ".join(f"{samples:,}" for samples in at)
         raise UserError(
             f"--halflife = {halflife}: nothing near that average can be made from what {run} "
-            f"keeps, checkpoints after {', '.join(f'{place:,}' for place in places)} samples; let "
-            "a run keep more (loop.keep), or take another length"
+            f"keeps, checkpoints after {kept} samples; let a run keep more (loop.keep, "
+            "loop.save_every), or take another length"
         )
     loop = settings.loop.model_copy(update={"device": "cpu"})
     task = make_task(settings.model_copy(update={"out": run, "loop": loop}), report)
-    newest = load_state(found[-1])
-    task.network.load_state_dict({**newest.weights, **_mixed(found, mixed.factors, report)})
+    require_same_network(found[-1].weights, task.network.state_dict())
+    note_other_pictures(found[-1].pictures, len(task.source), note)
+    task.network.load_state_dict({**found[-1].weights, **_mixed(found, mixed)})
     task.network.eval()
     task.export(folder)
     return mixed.misfit
 
 
-def _mixed(paths: Sequence[Path], factors: Parts, report: Report) -> dict[str, Tensor]:
+def _whole(run: Path, note: Callable[[str], None]) -> list[State]:
+    """The states of a run in its whole checkpoints, oldest first; their tensors are mapped."""
+    found: list[State] = []
+    for path in checkpoints(run):
+        try:
+            found.append(load_state(path))
+        except NotWhole as error:
+            note(f"{error}; left out")
+    if not found:
+        raise UserError(f"{run}: holds no whole checkpoint of a run")
+    return found
+
+
+def _mixed(states: Sequence[State], mixed: Mixture) -> dict[str, Tensor]:
     """The averages of checkpoints, each times its factor, added up."""
-    total: dict[str, Tensor] = {}
-    for number, (path, factor) in enumerate(zip(paths, factors, strict=True)):
-        report("averages", number, len(paths))
-        for name, tensor in load_state(path).ema.items():
-            part = float(factor) * tensor.double()
-            total[name] = total[name] + part if name in total else part
+    total = {name: 0 * tensor.double() for name, tensor in states[0].ema.items()}
+    for state, factor in zip(states, mixed.factors, strict=True):
+        for name, tensor in state.ema.items():
+            total[name] += float(factor) * tensor.double()
     return {name: tensor.float() for name, tensor in total.items()}

@@ -11,8 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from calotype.checkpoints.files import read_json, write_atomically
-from calotype.data import Source
+from calotype.checkpoints.files import read_json
 from calotype.errors import NotWhole, UserError
 from calotype.settings import explain_error
 from calotype.training.settings import TrainSettings
@@ -22,6 +21,7 @@ from calotype.training.state import checkpoints, load_state
 IDENTITY = {
     "task": True,
     "seed": True,
+    "loop": {"ema_halflife"},
     "data": {"source", "count", "size", "channels", "objects", "seed", "split", "plain_captions"},
     "autoencoder": {"preset", "start", "decoder_only", "codebook", "features", "vgg", "lpips"},
     "text": {"preset", "start", "vocabulary"},
@@ -118,24 +118,16 @@ def require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tenso
             )
 
 
-def write_pictures(out: Path, source: Source) -> None:
-    """Note which pictures a run learns from."""
-    with write_atomically(out / "pictures.json") as temporary:
-        temporary.write_text(json.dumps(_pictures(source), indent=2) + "\n")
+def note_other_pictures(then: int | None, now: int, note: Callable[[str], None]) -> None:
+    """Tell ``note`` if a run's checkpoint learned from another number of pictures than there are.
 
-
-def note_other_pictures(out: Path, source: Source, note: Callable[[str], None]) -> None:
-    """Tell ``note`` if the pictures of a run are not those that it has learned from so far."""
-    path = out / "pictures.json"
-    if path.exists() and (was := read_json(path)) != _pictures(source):
+    then: None in checkpoints that did not say so yet.
+    """
+    if then not in (None, now):
         note(
-            f"the pictures changed since the run was last here ({was['count']:,} then, "
-            f"{len(source):,} now): it goes on with them, no more as it would have"
+            f"there were {then:,} pictures and are {now:,} now: the run goes on with them, in "
+            "another order than it would have"
         )
-
-
-def _pictures(source: Source) -> dict[str, Any]:
-    return {"key": source.key, "count": len(source)}
 
 
 def _shape(shape: torch.Size | None) -> str:

@@ -16,7 +16,6 @@ from calotype.training.resume import (
     note_other_pictures,
     require_same_network,
     require_same_run,
-    write_pictures,
 )
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report
@@ -59,8 +58,9 @@ def train(
         require_same_run(settings, int(checkpoint.stem), note)
     task = _prepared(settings, report)
     if checkpoint:
-        require_same_network(load_state(checkpoint).weights, task.network.state_dict())
-        note_other_pictures(settings.out, task.source, note)
+        state = load_state(checkpoint)
+        require_same_network(state.weights, task.network.state_dict())
+        note_other_pictures(state.pictures, len(task.source), note)
     for path, error in torn:
         note(f"{error}; going on from the checkpoint before it")
         set_aside(path)
@@ -68,7 +68,6 @@ def train(
         clear_leftovers(settings.out / place)
     with write_atomically(settings.out / "settings.json") as temporary:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n")
-    write_pictures(settings.out, task.source)
     yield from fit(task, settings, checkpoint, should_stop)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from calotype.checkpoints.files import read_safetensors, write_safetensors
 from calotype.errors import UserError
 
 PARTS = ("weights", "ema", "optimizer")
+PICTURES = "pictures"
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class State:
 
     samples: how many were seen.
     weights, ema, optimizer: tensors by name.
+    pictures: how many there were to learn from; None in files that did not say so yet.
     """
 
     samples: int
     weights: Mapping[str, Tensor]
     ema: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
+    pictures: int | None
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -41,6 +45,8 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
     tensors = {
         f"{part}:{name}": tensor for part in PARTS for name, tensor in getattr(state, part).items()
     }
+    if state.pictures is not None:
+        tensors[PICTURES] = torch.tensor(state.pictures)
     write_safetensors(path, tensors)
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
@@ -50,12 +56,14 @@ def save_state(folder: Path, state: State, keep: int) -> Path:
 def load_state(path: Path) -> State:
     """Read a checkpoint back; raises UserError for a broken or foreign file."""
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in PARTS}
-    for key, tensor in read_safetensors(path).items():
+    found = dict(read_safetensors(path))
+    pictures = int(found.pop(PICTURES)) if PICTURES in found else None
+    for key, tensor in found.items():
         part, _, name = key.partition(":")
         if part not in parts:
             raise UserError(f'{path}: not the checkpoint of a run: it holds "{key}"')
         parts[part][name] = tensor
-    return State(int(path.stem), **parts)
+    return State(int(path.stem), **parts, pictures=pictures)
 
 
 def set_aside(path: Path) -> None:

@@ -100,9 +100,10 @@ class UNetConfig:
     def _check_choices(self) -> None:
         known = published.WITH_CONTEXT if self.reads_context else published.WITHOUT
         down, middle, up, between = known
-        normed: tuple[int | None, ...] = (None, self.norm_num_groups)
-        if not self.reads_context and self.resnet_time_scale_shift == "scale_shift":
-            normed = (self.norm_num_groups,)
+        normed: tuple[int | None, ...] = (None,)
+        if not self.reads_context:
+            shifts = self.resnet_time_scale_shift == "scale_shift"
+            normed = (self.norm_num_groups,) if shifts else (None, self.norm_num_groups)
         choices: tuple[tuple[str, tuple[Any, ...], tuple[Any, ...]], ...] = (
             ("down_block_types", self.down_block_types, down),
             ("mid_block_type", (self.mid_block_type,), middle),
@@ -168,7 +169,11 @@ class UNetConfig:
         return config
 
     def to_json(self) -> dict[str, Any]:
-        """The config.json of this UNet, as diffusers reads it."""
+        """The config.json of this UNet, as diffusers reads it.
+
+        But for an ``attention_head_dim`` of each level in a network that reads no context: there
+        diffusers takes one for all.
+        """
         ours = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()

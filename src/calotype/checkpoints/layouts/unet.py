@@ -48,7 +48,8 @@ def modules(config: UNetConfig) -> dict[str, str]:
             found[f"{block.name}.attentions.{layer}"] = f"input_blocks.{number}.1"
             number += 1
         if block.resampled:
-            found[f"{block.name}.downsamplers.0.conv"] = f"input_blocks.{number}.0.op"
+            convolution, named = ("", "") if block.by_resnet else (".conv", ".op")
+            found[f"{block.name}.downsamplers.0{convolution}"] = f"input_blocks.{number}.0{named}"
             number += 1
     number = 0
     for block in counted.up:
@@ -58,5 +59,7 @@ def modules(config: UNetConfig) -> dict[str, str]:
             number += 1
         # It follows the last layer's attention, where there is one.
         after = 2 if block.attentions else 1
-        found[f"{block.name}.upsamplers.0.conv"] = f"output_blocks.{number - 1}.{after}.conv"
+        convolution = "" if block.by_resnet else ".conv"
+        ours, theirs = f"{block.name}.upsamplers.0", f"output_blocks.{number - 1}.{after}"
+        found[f"{ours}{convolution}"] = f"{theirs}{convolution}"
     return found

@@ -68,7 +68,7 @@ class FeaturesTask:
         return contact_sheet(to_images(torch.cat(rows)), columns=len(batch.pictures))
 
     def export(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_safetensors(folder / "features.safetensors", self.network.state_dict())
 
 

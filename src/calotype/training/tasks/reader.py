@@ -73,7 +73,7 @@ class ReaderTask:
         return contact_sheet(to_images(pictures[wrong or slice(None)]), columns=8)
 
     def export(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_safetensors(folder / "reader.safetensors", self.network.state_dict())
 
 
