@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch, place):
 
 def test_commands_that_are_none(capsys):
     line = told(capsys, "generat", "a cube")
-    assert line.startswith('unknown command "generat": must be convert, evaluate, ')
+    assert line.startswith('unknown command "generat": must be average, convert, evaluate, ')
     assert line.endswith('did you mean "generate"?')
     assert told(capsys, "generate").startswith("no prompt: say in quotes what the picture shows")
 
