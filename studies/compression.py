@@ -28,6 +28,7 @@ from compression_runs import (
     turns,
 )
 from matplotlib import pyplot
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 from PIL import Image
 
 from calotype.evaluation.frechet import frechet_distance
@@ -59,6 +60,8 @@ def plot(rows: list[Measured], path: Path) -> None:
         line[0].set(ylabel=label)
         for pane in line:
             pane.set(xscale="log")
+            pane.xaxis.set_major_formatter(ScalarFormatter())
+            pane.xaxis.set_minor_formatter(NullFormatter())
             pane.grid(alpha=0.3)
     axes[0][0].legend(fontsize=8)
     figure.tight_layout()
