@@ -225,7 +225,7 @@ def test_another_number_of_pictures_on_resume_is_told_once(folder: Path, tmp_pat
     go_on(3 * BATCH)
     go_on(4 * BATCH)
     (note,) = told
-    assert f"there were {count} pictures and are {count + 1} now" in note
+    assert f"knew {count} pictures, {count + 1} are there now" in note
 
 
 def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: Path):

@@ -169,7 +169,7 @@ def test_settings_and_weights_of_two_runs(recipe, capsys):
     settings = Path("run/settings.json")
     settings.write_text(settings.read_text().replace('"tiny"', '"scenes"'))
     line = told(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
-    assert line.startswith("--resume: the checkpoint is of another network")
+    assert line.startswith("the run's checkpoint is of another network")
 
 
 def test_what_else_lies_among_the_checkpoints(recipe):

@@ -112,9 +112,9 @@ def require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tenso
     for name, there, here in shapes:
         if there != here:
             raise UserError(
-                f"--resume: the checkpoint is of another network than these settings make "
+                f"the run's checkpoint is of another network than these settings make "
                 f'("{name}": {_shape(there)} there, {_shape(here)} here); '
-                "resume with the settings of the run, in its settings.json"
+                "take the settings that the run began with"
             )
 
 
@@ -125,8 +125,8 @@ def note_other_pictures(then: int | None, now: int, note: Callable[[str], None])
     """
     if then not in (None, now):
         note(
-            f"there were {then:,} pictures and are {now:,} now: the run goes on with them, in "
-            "another order than it would have"
+            f"the run's checkpoint knew {then:,} pictures, {now:,} are there now: what follows is "
+            "not as it would have been"
         )
 
 
