@@ -5,5 +5,8 @@ from typing import Literal
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 """What a UNet says; ``diffusion.prediction`` tells what it means."""
 
+Density = Literal["uniform", "logit_normal"]
+"""How often a training draws each noise level; ``training.draws`` tells how."""
+
 Format = Literal["png", "jpeg", "webp"]
 """What a picture's file can be."""

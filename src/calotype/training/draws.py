@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from calotype.diffusion import normal, uniform
+from calotype.names import Density
 
 
 def added_noise(positions: Tensor, seed: int, shape: Sequence[int], offset: float) -> Tensor:
@@ -23,15 +24,21 @@ def added_noise(positions: Tensor, seed: int, shape: Sequence[int], offset: floa
     return noise + offset * normal(seed, positions, "offset", (shape[0], 1, 1))
 
 
-def even_timesteps(positions: Tensor, seed: int, count: int, shift: float = 1.0) -> Tensor:
+def even_timesteps(
+    positions: Tensor, seed: int, count: int, shift: float = 1.0, density: Density = "uniform"
+) -> Tensor:
     """Timesteps (B,) int64 for samples at these positions, spread evenly over any run of positions.
 
     The multiples of the golden ratio fill an interval without clumps or gaps (a Weyl sequence), so
     that each batch sees all noise levels and the loss of a batch varies less than with independent
     draws. shift: u -> s u / (1 + (s - 1) u) for u in [0, 1) moves them towards more noise (Esser et
-    al. 2024, equation 23); the density at the noisy end is s, at the other 1 / s.
+    al. 2024, equation 23); the density of uniform u at the noisy end is s, at the other 1 / s.
+    density: of u; "logit_normal": log(u / (1 - u)) has a standard normal distribution (there,
+    equation 19), so that few are near either end. The shift moves its mean by log s.
     """
     golden = 0.6180339887498949
     start = uniform(seed, torch.zeros(1, dtype=torch.int64), "timestep")
     even = (positions.double() * golden + start) % 1.0
+    if density == "logit_normal":
+        even = torch.special.ndtri(even).sigmoid()
     return (shift * even / (1 + (shift - 1) * even) * count).long().clamp(max=count - 1)

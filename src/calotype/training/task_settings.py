@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from calotype.autoencoder import Adversarial, Norm
 from calotype.diffusion.loss import Weighting
 from calotype.generate.request import Prompt
-from calotype.names import Prediction
+from calotype.names import Density, Prediction
 from calotype.settings import Settings
 
 
@@ -135,6 +135,11 @@ class DiffusionSettings(Settings):
         gt=0,
         le=100,
         description="above 1: more samples at high noise, where words decide; 1: evenly",
+    )
+    timestep_density: Density = Field(
+        default="uniform",
+        description="how often noise levels are drawn before the shift: logit_normal, seldom near "
+        "no noise and noise alone (Esser et al. 2024)",
     )
     text: Path | None = Field(
         default=None,

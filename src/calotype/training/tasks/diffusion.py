@@ -231,8 +231,13 @@ class DiffusionTask:
         latents = self.model.scale(mean)
         added = added_noise(positions, seed, shape, self.own.offset_noise).to(mean)
         schedule = self.model.scheduler.schedule
-        count, shift = schedule.num_train_timesteps, self.own.timestep_shift
-        t = even_timesteps(positions, seed, count, shift).to(self.device)
+        t = even_timesteps(
+            positions,
+            seed,
+            schedule.num_train_timesteps,
+            self.own.timestep_shift,
+            self.own.timestep_density,
+        ).to(self.device)
         kept = uniform(seed, positions, "dropout") >= self.own.caption_dropout
         condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
         weights = batch.weights
