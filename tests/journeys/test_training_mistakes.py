@@ -209,6 +209,7 @@ DIFFUSIONS = {
     'zero_terminal_snr=true,weighting="p2"': 'diffusion.weighting = "p2": with zero terminal SNR',
     'preset="sd-x4-upscaler"': "diffusion: this UNet is told a class",
     'preset="kl-f8"': 'preset "kl-f8" has no',
+    'preset="sd1-inpainting"': 'diffusion.preset = "sd1-inpainting": its UNet is given more than',
 }
 
 
@@ -224,6 +225,8 @@ def test_a_diffusion_that_cannot_be(recipe, capsys, tiny, own):
 BOTTLENECKS = {
     'codebook="ema"': "autoencoder.codebook: this autoencoder has no codebook; leave it out",
     'preset="compression-vq",kl_weight=1.0': "autoencoder.kl_weight: this autoencoder has a code",
+    "perceptual_weight=0.5": "autoencoder.perceptual_weight: without features, or vgg and lpips",
+    'start="scenes",decoder_only=true,kl_weight=1.0': "autoencoder.kl_weight: the decoder trains a",
     'start="scenes",vgg="a.pth",lpips="b.pth"': "a.pth",
     'preset="compression-f1"': 'preset "compression-f1" has no autoencoder; these have one',
 }

@@ -15,6 +15,7 @@ from calotype.conditioning import (
 )
 from calotype.errors import UserError
 from calotype.presets import text_config
+from calotype.training.draws import kept
 
 torch.manual_seed(0)
 TOKENIZER = Tokenizer.train(["a red cube and a blue ball"], 600, 8)
@@ -87,7 +88,17 @@ def test_one_mask_for_all_embedders() -> None:
     assert torch.equal(condition.map(lambda tensor: tensor[1:2]).concat, null.concat)
     torch.testing.assert_close(condition.map(lambda tensor: tensor[1:2]).context, null.context)
     assert not torch.equal(condition.context[0], condition.context[1])
-    torch.testing.assert_close(CONDITIONER.dropouts, torch.tensor([0.1, 0.5, 0.25]))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 2**63 - 1))
+def test_each_condition_is_left_out_at_its_own_share(first: int, seed: int) -> None:
+    """And whatever becomes of the others: both are left out as often as chance has it."""
+    told = kept(torch.arange(first, first + 4000), seed, CONDITIONER).double()
+    shares = [0.1, 0.5, 0.25]
+    # Four thousand draws deviate by less than 0.008; six deviations come once in 10^9.
+    assert (1 - told).mean(0).tolist() == pytest.approx(shares, abs=6 * 0.008)
+    both = ((1 - told[:, 1]) * (1 - told[:, 2])).mean()
+    assert float(both) == pytest.approx(0.5 * 0.25, abs=6 * 0.006)
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
 from calotype.autoencoder import Autoencoder, Posterior, fold_latents, reconstruction_loss
+from calotype.errors import UserError
 from calotype.presets import autoencoder_config
 
 
@@ -41,12 +42,33 @@ def test_folding_normalises_latents_and_changes_no_picture(seed):
     torch.testing.assert_close(again, picture)
 
 
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_pictures_of_any_size_come_back_in_it_or_are_refused(height: int, width: int) -> None:
+    """Halved as often as there are levels, an odd side would lose its last row unsaid."""
+    pictures = torch.zeros(1, 3, height, width, dtype=torch.float64)
+    autoencoder = random_autoencoder(1)
+    if height % autoencoder.factor or width % autoencoder.factor:
+        with pytest.raises(UserError, match=f"{width}x{height}: sides must be multiples of 4"):
+            autoencoder.encode(pictures)
+    else:
+        with torch.no_grad():
+            assert autoencoder.decode(autoencoder.encode(pictures).mean).shape == pictures.shape
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
 def test_a_loss_is_zero_only_for_the_picture_itself(seed, scales):
     generator = torch.Generator().manual_seed(seed)
     pictures, other = torch.rand(2, 2, 3, 16, 16, generator=generator)
     assert reconstruction_loss(pictures, pictures, None, scales).eq(0).all()
     assert reconstruction_loss(other, pictures, None, scales).gt(0).all()
+
+
+@given(st.floats(-2, 2), st.integers(1, 4))
+def test_an_even_error_costs_its_size_or_its_square(error, scales):
+    pictures = torch.zeros(2, 3, 16, 16)
+    for norm, cost in {"l1": abs(error), "l2": error**2}.items():
+        found = reconstruction_loss(pictures + error, pictures, None, scales, norm)
+        assert found.tolist() == pytest.approx([cost] * 2, rel=1e-5)
 
 
 @given(st.floats(1, 15), st.integers(1, 4))

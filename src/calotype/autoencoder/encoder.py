@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from calotype.autoencoder.config import AutoencoderConfig
 from calotype.autoencoder.level import Level
 from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
+from calotype.errors import UserError
 from calotype.layers import Downsample, GroupNormSiLU
 
 
@@ -41,6 +42,7 @@ class Encoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         widths, groups = config.block_out_channels, config.norm_num_groups
+        self.factor = config.factor
         self.conv_in = nn.Conv2d(config.in_channels, widths[0], 3, padding=1)
         self.down_blocks = nn.ModuleList(
             DownBlock(
@@ -58,6 +60,12 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], config.encoded_channels, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        if height % self.factor or width % self.factor:
+            raise UserError(
+                f"pictures of {width}x{height}: sides must be multiples of {self.factor}, the "
+                "autoencoder's factor; crop or pad them"
+            )
         x = self.conv_in(pictures)
         for block in self.down_blocks:
             x = block(x)

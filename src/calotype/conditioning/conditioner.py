@@ -25,11 +25,6 @@ class Conditioner(nn.Module):
     def __iter__(self) -> Iterator[Embedder]:
         return (cast(Embedder, embedder) for embedder in self.embedders)
 
-    @property
-    def dropouts(self) -> Tensor:
-        """(E,) share of samples that each embedder leaves out: keep = uniform >= dropouts."""
-        return torch.tensor([embedder.dropout for embedder in self])
-
     def forward(self, fields: Mapping[str, Any], keep: Tensor | None = None) -> Condition:
         """The Condition of B pictures from B values in each field that the embedders read.
 

@@ -33,7 +33,7 @@ def _codebook(size: int, fields: dict[str, Any]) -> VQConfig:
 
 
 KL_F4 = AutoencoderConfig(**_made((1, 2, 4), 3))
-# The only one that came to be used with a scale other than 1: that of Stable Diffusion.
+# Published without a scale; this is that of text2img-large and Stable Diffusion.
 KL_F8 = replace(AutoencoderConfig(**_made((1, 2, 4, 4), 4)), scaling_factor=0.18215)
 KL_F16 = AutoencoderConfig(**_made((1, 1, 2, 2, 4), 16, attended=(16,)))
 KL_F32 = AutoencoderConfig(**_made((1, 1, 2, 2, 4, 4), 64, attended=(16, 8)))

@@ -142,7 +142,10 @@ PRESETS = (
     _preset("layout2img-openimages256", f"{_PAPER}, Tab. 15", LAYOUT, "vq-f4", 0.0205, tokens=92),
     _preset("bsr_sr", f"{_PAPER}, Tab. 15", SUPER_RESOLUTION, "vq-f4", 0.0155),
     _preset("inpainting_big", _RELEASED, INPAINTING, "vq-f4-noattn", 0.0205),
-    _preset("semantic_synthesis256", f"{_PAPER}, Tab. 15", SEMANTIC, "vq-f4", 0.0205),
+    _preset("semantic_synthesis256", _RELEASED, SEMANTIC, "vq-f4", 0.0205),
     _preset("semantic_synthesis512", _RELEASED, SEMANTIC_512, "vq-f4", 0.0205),
-    _preset("rdm768", "Blattmann et al. 2022", RETRIEVAL, "kl-f16", 0.015, tokens=1),
+    replace(
+        _preset("rdm768", "Blattmann et al. 2022", RETRIEVAL, "kl-f16", 0.015, tokens=1),
+        scaling_factor=0.22765929,
+    ),
 )

@@ -19,6 +19,7 @@ class Preset:
     autoencoder, unet, text: its networks; None for what it has not.
     scheduler: the noise that it was trained with, where that is known.
     first_stage: the preset whose autoencoder makes the UNet's latents, where it is not its own.
+    scaling_factor: of those latents, where it is not that autoencoder's.
     tokens: how many the UNet reads where no text encoder of its own makes them.
     """
 
@@ -29,6 +30,7 @@ class Preset:
     text: CLIPTextConfig | None = None
     scheduler: SchedulerConfig | None = None
     first_stage: str = ""
+    scaling_factor: float | None = None
     tokens: int = 0
 
     @property
@@ -48,5 +50,7 @@ class Preset:
             for name in ("autoencoder", "unet", "text", "scheduler")
             if getattr(self, name)
         }
-        stage = {"first_stage": self.first_stage} if self.first_stage else {}
+        stage: dict[str, Any] = {"first_stage": self.first_stage} if self.first_stage else {}
+        if self.scaling_factor is not None:
+            stage["scaling_factor"] = self.scaling_factor
         return {"name": self.name, "source": self.source, "latent": self.latent, **stage, **parts}

@@ -1,4 +1,4 @@
-"""What the training of a diffusion draws for its samples: noise levels, and noise."""
+"""What the training of a diffusion draws for its samples: noise levels, noise, and silence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from calotype.conditioning import Conditioner
 from calotype.diffusion import normal, uniform
 from calotype.names import Density
 
@@ -42,3 +43,16 @@ def even_timesteps(
     if density == "logit_normal":
         even = torch.special.ndtri(even).sigmoid()
     return (shift * even / (1 + (shift - 1) * even) * count).long().clamp(max=count - 1)
+
+
+def kept(positions: Tensor, seed: int, conditioner: Conditioner) -> Tensor:
+    """Which samples at these positions are told what: bool (B, E), a column for each embedder.
+
+    Each field is left out of its embedder's share of samples (``dropout``), whatever becomes of the
+    others; what two embedders read is kept or left out of both.
+    """
+    columns = [
+        uniform(seed, positions, f"dropout of {embedder.field}") >= embedder.dropout
+        for embedder in conditioner
+    ]
+    return torch.stack(columns, dim=1)

@@ -45,6 +45,7 @@ class ExponentialAverage:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """While open, the network computes with the averages; nothing is copied."""
+        assert not self._shown, "the averages stand in the network already"
         self._swap()
         try:
             yield
@@ -58,6 +59,7 @@ class ExponentialAverage:
 
     def state(self) -> dict[str, Tensor]:
         """The averages by parameter name."""
+        assert not self._shown, "the averages stand in the network: here are the weights"
         return self.averages
 
     @torch.no_grad()

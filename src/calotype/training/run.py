@@ -57,6 +57,8 @@ def train(
     if checkpoint:
         require_same_run(settings, int(checkpoint.stem), note)
     task = _prepared(settings, report)
+    for remark in task.remarks:
+        note(remark)
     if checkpoint:
         state = load_state(checkpoint)
         require_same_network(state.weights, task.network.state_dict())

@@ -52,6 +52,11 @@ def scenes_of(settings: DataSettings) -> SceneSource:
     )
 
 
+def spread(count: int, most: int) -> range:
+    """At most so many of ``count`` indices, from the first on in equal steps."""
+    return range(0, count, max(1, -(-count // most)))
+
+
 def require_channels(autoencoder: FirstStage, channels: int, key: str) -> None:
     """UserError, of the setting ``key``, unless an autoencoder takes pictures of these channels."""
     takes, makes = autoencoder.config.in_channels, autoencoder.config.out_channels

@@ -45,6 +45,11 @@ class Task(Protocol):
         ...
 
     @property
+    def remarks(self) -> Sequence[str]:
+        """What a person should know before the first step, a sentence each."""
+        ...
+
+    @property
     def source(self) -> Source:
         """The pictures to learn from."""
         ...

@@ -31,7 +31,7 @@ from calotype.training.adversary import Adversary
 from calotype.training.codebook import CodebookCare
 from calotype.training.perceptual import perceptual
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, require_channels
+from calotype.training.sources import Report, open_source, require_channels, spread
 from calotype.training.task import Loss
 from calotype.training.task_settings import AutoencoderSettings
 
@@ -59,7 +59,7 @@ class AutoencoderTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.autoencoder = self._first()
-            _check_bottleneck(self.own, self.autoencoder)
+            _check_idle(self.own, self.autoencoder)
             channels = self.autoencoder.config.in_channels
             adversary = Adversary(self.own, channels) if self.own.adversarial_weight else None
         self.source = open_source(settings.data, self.autoencoder.factor, report)
@@ -91,10 +91,10 @@ class AutoencoderTask:
             if isinstance(found, Pixels):
                 raise UserError(f"autoencoder.start = {self.own.start}: nothing in it can train")
             require_channels(found, self.settings.data.channels, "autoencoder.start")
-            if found.quant_conv is None and not self.own.decoder_only:
+            if not self.own.decoder_only and None in (found.quant_conv, found.post_quant_conv):
                 raise UserError(
-                    f"autoencoder.start = {self.own.start}: has no quant_conv, into which the "
-                    "latents' scale is folded; only decoder_only = true can train it"
+                    f"autoencoder.start = {self.own.start}: lacks quant_conv or post_quant_conv, "
+                    "into which the latents' scale is folded; only decoder_only = true can train it"
                 )
             return found
         channels = self.settings.data.channels
@@ -103,6 +103,7 @@ class AutoencoderTask:
         return autoencoder_of(config)
 
     shares: Mapping[str, float] = MappingProxyType({})
+    remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         return Batch.of(self.source.examples(indices), positions)
@@ -145,7 +146,7 @@ class AutoencoderTask:
 
     @torch.inference_mode()
     def preview(self) -> Image.Image:
-        pictures = self._pictures(0, SHOWN)
+        pictures = self._pictures(range(min(SHOWN, len(self.source))))
         pairs = torch.stack(
             [pictures, self.autoencoder.decode(self.autoencoder.encode(pictures).mean)], 1
         )
@@ -161,11 +162,12 @@ class AutoencoderTask:
         save_component(self.autoencoder, folder / "vae")
 
     def _fold(self) -> None:
+        some = spread(len(self.source), MEASURED)
         with torch.inference_mode():
             means = torch.cat(
                 [
-                    self.autoencoder.encode(self._pictures(start, start + 32)).mean.float().cpu()
-                    for start in range(0, min(MEASURED, len(self.source)), 32)
+                    self.autoencoder.encode(self._pictures(some[k : k + 32])).mean.float().cpu()
+                    for k in range(0, len(some), 32)
                 ]
             )
         std = means.std(dim=(0, 2, 3))
@@ -178,19 +180,27 @@ class AutoencoderTask:
         folded: Any = replace(self.autoencoder.config, scaling_factor=1.0, shift_factor=None)
         self.autoencoder.config = folded
 
-    def _pictures(self, start: int, stop: int) -> Tensor:
-        examples = self.source.examples(range(start, min(stop, len(self.source))))
+    def _pictures(self, indices: Sequence[int]) -> Tensor:
+        examples = self.source.examples(indices)
         return torch.stack([e.picture for e in examples]).to(self.settings.loop.device)
 
 
-def _check_bottleneck(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
-    """UserError for a setting of the bottleneck that this autoencoder has not."""
-    has, idle = "a codebook", ("kl_weight",)
-    if not isinstance(autoencoder, VQAutoencoder):
-        has, idle = "no codebook", ("codebook", "codebook_weight")
-    for name in idle:
+def _check_idle(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
+    """UserError for a setting that would be heard by nothing."""
+    kl, codebook = ("kl_weight",), ("codebook", "codebook_weight")
+    if isinstance(autoencoder, VQAutoencoder):
+        idle = dict.fromkeys(kl, "this autoencoder has a codebook")
+    else:
+        idle = dict.fromkeys(codebook, "this autoencoder has no codebook")
+    if own.decoder_only:
+        idle |= dict.fromkeys(kl + codebook, "the decoder trains alone")
+    if not (own.features or own.vgg):
+        idle["perceptual_weight"] = (
+            "without features, or vgg and lpips, no network is there to tell"
+        )
+    for name, why in idle.items():
         if getattr(own, name) != AutoencoderSettings.model_fields[name].default:
-            raise UserError(f"autoencoder.{name}: this autoencoder has {has}; leave it out")
+            raise UserError(f"autoencoder.{name}: {why}; leave it out")
 
 
 def _check_size(own: AutoencoderSettings, size: int) -> None:

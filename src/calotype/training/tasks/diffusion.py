@@ -18,7 +18,7 @@ from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.conditioning.prompt import MOST
 from calotype.data import encoded_table
-from calotype.diffusion import SchedulerConfig, normal, training_loss, uniform
+from calotype.diffusion import SchedulerConfig, normal, training_loss
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet
@@ -26,9 +26,9 @@ from calotype.generate.request import LONGEST_PROMPT, Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
-from calotype.training.draws import added_noise, even_timesteps
+from calotype.training.draws import added_noise, even_timesteps, kept
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, reading_table, require_channels
+from calotype.training.sources import Report, open_source, reading_table, require_channels, spread
 from calotype.training.supervision import Supervision
 from calotype.training.task import Loss
 from calotype.training.vocabulary import (
@@ -40,6 +40,8 @@ from calotype.training.vocabulary import (
 from calotype.unet import UNet, UNetConfig
 
 SHOWN = 16  # pictures in the preview, where no prompts are named
+MEASURED = 1024  # pictures over which the deviation of the latents is told
+USUAL = 0.4, 2.5  # that deviation, if the noise levels are to mean what they say
 PREVIEW_STEPS = 20
 
 
@@ -85,6 +87,7 @@ class DiffusionTask:
         channels = autoencoder.config.diffused_channels
         made = self._trained(side) if self.own.start else self._fresh(side, channels)
         unet, text, scheduler = made
+        text.dropout = self.own.caption_dropout
         if self.own.zero_terminal_snr:
             scheduler = replace(scheduler, rescale_betas_zero_snr=True, timestep_spacing="trailing")
         if unet.config.in_channels != autoencoder.config.diffused_channels:
@@ -109,6 +112,11 @@ class DiffusionTask:
             out_channels=channels,
         )
         self._require_trainable(config, self.own.zero_terminal_snr)
+        if unet_config(self.own.preset).in_channels != unet_config(self.own.preset).out_channels:
+            raise UserError(
+                f'diffusion.preset = "{self.own.preset}": its UNet is given more than the noised '
+                "latents, which no recipe has to give"
+            )
         longest, vocabulary = text.max_position_embeddings, self.own.vocabulary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
@@ -195,6 +203,21 @@ class DiffusionTask:
         return head, reading_table(self.settings, report)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """That the latents are far from what noise levels are made for, if they are."""
+        stage = self.model.autoencoder
+        some = self.moments[list(spread(len(self.source), MEASURED)), : self.channels]
+        deviation = float(self.model.scale(torch.from_numpy(some)).std())
+        if isinstance(stage, Pixels) or USUAL[0] < deviation < USUAL[1] or not deviation:
+            return ()
+        fitting = stage.config.scaling_factor / deviation
+        return (
+            f"diffusion.autoencoder = {self.own.autoencoder}: its scaled latents have a deviation "
+            f"of {deviation:.2g}, where noise levels are made for 1; if that is not meant, write "
+            f'"scaling_factor": {fitting:.4g} into its config.json',
+        )
+
+    @property
     def shares(self) -> dict[str, float]:
         return {"conditioner.": self.own.text_rate}
 
@@ -238,8 +261,8 @@ class DiffusionTask:
             self.own.timestep_shift,
             self.own.timestep_density,
         ).to(self.device)
-        kept = uniform(seed, positions, "dropout") >= self.own.caption_dropout
-        condition = self.model.conditioner({"captions": batch.captions}, keep=kept)
+        told = kept(positions, seed, self.model.conditioner)
+        condition = self.model.conditioner({"captions": batch.captions}, keep=told)
         weights = batch.weights
         if weights is not None:
             weights = F.adaptive_avg_pool2d(weights, (mean.shape[-2], mean.shape[-1])).to(mean)
@@ -275,9 +298,9 @@ class DiffusionTask:
         save(self.model, folder)
 
 
-def digest(network: nn.Module) -> str:
-    """A short digest of a network's weights."""
-    sha = hashlib.sha256()
+def digest(network: FirstStage) -> str:
+    """A short digest of a network's weights and settings."""
+    sha = hashlib.sha256(repr(network.config).encode())
     for tensor in network.state_dict().values():
         sha.update(tensor.cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()[:16]

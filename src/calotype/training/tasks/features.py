@@ -41,6 +41,7 @@ class FeaturesTask:
             self.network = FeatureNetwork()
 
     shares: Mapping[str, float] = MappingProxyType({})
+    remarks: Sequence[str] = ()
 
     def _surfaces(self, scenes: Sequence[Scene]) -> Tensor:
         return surface_targets(render(scenes, self.settings.data.size).depth)

@@ -64,6 +64,7 @@ class TextTask:
         return TextEmbedder(tokenizer, CLIPTextEncoder(config.for_vocabulary(tokenizer)))
 
     shares: Mapping[str, float] = MappingProxyType({})
+    remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         wanted = torch.from_numpy(self.targets[list(indices)]).float()
