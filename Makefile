@@ -40,10 +40,10 @@ parity-full: .venv/dev-installed  ## docs/parity.md: models of full size, 12 GB 
 	$(BIN)/python studies/parity.py
 
 samplers: .venv/dev-installed  ## docs/samplers.md: every sampler at 5 to 50 steps, 20 minutes
-	$(BIN)/python studies/samplers.py
+	$(BIN)/python studies/samplers.py --count 8
 
 reproducibility: .venv/dev-installed  ## docs/reproducibility.md: what a batch changes in a picture
-	$(BIN)/python studies/batches.py
+	$(BIN)/python studies/batches.py --count 8
 
 journeys: .venv/dev-installed  ## recipes/tiny from nothing, and what each reaches
 	$(BIN)/python studies/journeys.py

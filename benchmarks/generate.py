@@ -34,6 +34,7 @@ for number, image in enumerate(made.images):
 def commands(model: Path, out: str) -> dict[str, list[str]]:
     ours = [sys.executable, "-m", "calotype", "generate", PROMPT, "--model", str(model)]
     ours += ["--images", "4", "--steps", "25", "--guidance-scale", "5", "--out", out]
+    ours += ["--sampler", "dpm++2m"]  # which is what the peer's scheduler is
     return {
         "calotype": [*ours, "--seed", "0"],
         "diffusers": [sys.executable, "-c", PEER, str(model), out],

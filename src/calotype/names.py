@@ -8,5 +8,8 @@ Prediction = Literal["epsilon", "v_prediction", "sample"]
 Density = Literal["uniform", "logit_normal"]
 """How often a training draws each noise level; ``training.draws`` tells how."""
 
+PromptKind = Literal["single", "pair", "held_out"]
+"""What the prompts of an evaluation ask for; ``evaluation.prompts`` tells."""
+
 Format = Literal["png", "jpeg", "webp"]
 """What a picture's file can be."""

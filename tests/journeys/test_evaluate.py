@@ -1,6 +1,7 @@
 """Measuring a model as a user does it; and that the judge judges right."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,26 @@ import torch
 from PIL import Image
 
 import calotype
+from calotype.autoencoder import Pixels
+from calotype.autoencoder.pixels import PixelsConfig
 from calotype.cli.app import main
-from calotype.evaluation import Report, evaluate
+from calotype.evaluation import Report, evaluate, rows
 from calotype.evaluation.judge import load_reader
-from calotype.scenes import SceneSource
+from calotype.evaluation.prompts import KINDS, prompts
+from calotype.evaluation.report import failures
+from calotype.generate.events import Picture
+from calotype.generate.pictures import to_images
+from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import read
 from calotype.scenes.reading import ATTRIBUTES, STATED, shows
 
+COUNT = 3
+FRACTIONS = ("single", "pair", "held_out", "ceiling", "reader_accuracy")
+DECIBELS = ("reconstruction_psnr", "object_psnr")
+
 
 def evaluated(*arguments: str | Path) -> int:
-    return main(["evaluate", *map(str, arguments), "--steps", "2", "--count", "3"])
+    return main(["evaluate", *map(str, arguments), "--steps", "2", "--count", str(COUNT)])
 
 
 def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, capsys) -> None:
@@ -26,15 +37,18 @@ def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, ca
     assert evaluated(tiny, "--json", table, "--failures", sheet, "--pictures", shown) == 0
     told = capsys.readouterr().out
     figures = json.loads(table.read_text())
-    for name in ("single", "pair", "held_out", "ceiling", "reader_accuracy"):
-        assert 0 <= figures[name] <= 1
-        assert f"{figures[name]:.3f}" in told
-        if name in figures["intervals"]:
-            low, high = figures["intervals"][name]
-            assert low <= figures[name] <= high
-    for name in ("reconstruction_psnr", "object_psnr"):
-        assert f"{figures[name]:.2f}" in told
+    assert figures["intervals"].keys() == {*FRACTIONS, *DECIBELS}
+    for name, (low, high) in figures["intervals"].items():
+        assert low <= figures[name] <= high
+        assert f"{figures[name]:.{2 if name in DECIBELS else 3}f}" in told
+    assert all(0 <= figures[name] <= 1 for name in FRACTIONS)
     assert figures["sampling"]["steps"] == 2
+    assert figures["seeds"] == {
+        "prompts": 20_000,
+        "renderings": 30_000,
+        "first picture of each kind": 1,
+    }
+    assert "seeds: prompts 20000, renderings 30000, first picture of each kind 1" in told
     assert figures["single"] == 0, "an untrained model paints no objects"
     with Image.open(sheet) as worst, Image.open(shown) as first:
         assert worst.size == first.size, "all nine pictures are wrong"
@@ -48,6 +62,38 @@ def test_the_same_model_has_the_same_figures(tiny: Path) -> None:
     assert isinstance(second, Report)
     assert first.shares == second.shares
     assert first.object_psnr == second.object_psnr
+
+
+def test_who_paints_what_was_asked_is_always_right(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The renderer in the model's place, then once with every prompt answered by the next one's."""
+    late = 0
+
+    def painted(model, request, at_once):
+        scenes = {asked.prompt: asked.scene for kind in KINDS for asked in prompts(kind, COUNT)}
+        asked = [scenes[prompt] for prompt in request.prompt]
+        shown = render(asked[late:] + asked[:late], 128).pictures
+        for index, image in enumerate(to_images(shown)):
+            yield Picture(index, image, request, made=None)
+
+    monkeypatch.setattr("calotype.evaluation.scenes.events", painted)
+    pixels = replace(calotype.load(tiny), autoencoder=Pixels(PixelsConfig(3, 128)))
+    *_, right = evaluate(pixels, COUNT)
+    late = 1
+    *_, wrong = evaluate(pixels, COUNT)
+    for report, fraction in ((right, 1.0), (wrong, 0.0)):
+        assert isinstance(report, Report)
+        assert [report.shares[kind].fraction for kind in KINDS] == [fraction] * len(KINDS)
+        assert report.shares["ceiling"].fraction == 1, "pixels are their own latents"
+        found = [len(judged.mistakes) for judged in failures(report)]
+        assert found == sorted(found, reverse=True)
+        assert len(found) == (1 - fraction) * len(KINDS) * COUNT
+    monkeypatch.setattr(Pixels, "decode", lambda self, latents: torch.zeros_like(latents))
+    *_, blind = evaluate(pixels, COUNT, kinds=["pair"])
+    assert isinstance(blind, Report)
+    assert blind.shares["ceiling"].right == 0
+    assert [row[0] for row in rows(blind) if row[0] in KINDS] == ["pair"]
 
 
 def test_the_judge_reads_what_the_renderer_draws() -> None:

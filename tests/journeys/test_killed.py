@@ -25,27 +25,35 @@ TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmt
 LIVES = 9  # the n-th ends after n / LIVES of what the unbroken run touches
 
 
-def live(table: dict, killed_at: int | None, told) -> None:
-    """Run or resume a training, and die by SIGKILL just before it touches its folder again."""
+def live(table: dict, killed_at: int | None, saving: bool, told) -> None:
+    """Run or resume a training, and die by SIGKILL just before it touches its folder again.
+
+    saving: only what puts a checkpoint in its place counts; half of it is written then.
+    """
     multiprocessing.set_start_method("fork", force=True)  # what Linux does outside this test
     settings, touched = TrainSettings.model_validate(table), 0
 
     def watch(event: str, arguments: tuple) -> None:
         nonlocal touched
-        if event in TOUCHES and str(arguments[0]).startswith(table["out"]):
-            touched += 1
-            if touched == killed_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if event not in TOUCHES or not str(arguments[0]).startswith(table["out"]):
+            return
+        if saving and (event != "os.rename" or "/checkpoints/" not in str(arguments[0])):
+            return
+        touched += 1
+        if touched == killed_at:
+            if saving:
+                os.truncate(arguments[0], os.path.getsize(arguments[0]) // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
     list(train(settings, resume=bool(checkpoints(settings.out))))
     told.send(touched)
 
 
-def one_life(table: dict, killed_at: int | None = None) -> int | None:
+def one_life(table: dict, killed_at: int | None = None, saving: bool = False) -> int | None:
     """How often a life that came to the run's end touched the folder; None for one that did not."""
     here, there = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=live, args=(table, killed_at, there))
+    process = PROCESSES.Process(target=live, args=(table, killed_at, saving, there))
     process.start()
     there.close()
     process.join()
@@ -55,7 +63,7 @@ def one_life(table: dict, killed_at: int | None = None) -> int | None:
     return here.recv()
 
 
-@pytest.fixture(params=["autoencoder", "diffusion", "diffusion with workers"])
+@pytest.fixture(params=["autoencoder with workers", "diffusion", "diffusion with workers"])
 def table(request, folder: Path, autoencoder: Path, tmp_path: Path):
     """(name) -> settings of a run of four steps, its latents cached in its own folder."""
 
@@ -78,6 +86,18 @@ def test_a_run_killed_anywhere_is_the_unbroken_run(table) -> None:
     while one_life(broken, 1 + (deaths + 1) * touches // LIVES) is None:
         deaths += 1
     assert deaths >= 3
+    assert lasting(Path(broken["out"])) == lasting(Path(unbroken["out"]))
+
+
+def test_a_run_killed_in_every_save_is_the_unbroken_run(table) -> None:
+    """Each life gets one checkpoint further: the next it leaves half-written."""
+    unbroken, broken = table("unbroken"), table("broken")
+    assert one_life(unbroken) is not None
+    for kept in (1, 2, 3):
+        assert one_life(broken, 2, saving=True) is None
+        assert len(checkpoints(Path(broken["out"]))) == kept
+        assert len(list(Path(broken["out"], "checkpoints").iterdir())) == kept + 1
+    assert one_life(broken, 2, saving=True) == 1
     assert lasting(Path(broken["out"])) == lasting(Path(unbroken["out"]))
 
 

@@ -11,6 +11,7 @@ from calotype.cli.options import from_options, with_options
 from calotype.cli.shared import DeviceName, ModelName
 from calotype.errors import UserError
 from calotype.generate.request import Sampling
+from calotype.names import PromptKind
 
 if TYPE_CHECKING:
     from calotype.evaluation import Report
@@ -27,6 +28,7 @@ def evaluate(
     *,
     given: dict[str, Any],
     count: int = 500,
+    kinds: tuple[PromptKind, ...] = ("single", "pair", "held_out"),
     json: Path | None = None,
     failures: Path | None = None,
     pictures: Path | None = None,
@@ -42,12 +44,14 @@ def evaluate(
     ----------
     count: int
         Prompts of each kind.
+    kinds: tuple
+        Kinds of prompts, one or more.
     json: Path
         Write the figures, with their confidence intervals and settings.
     failures: Path
         Write a contact sheet of the worst failures, a .png file.
     pictures: Path
-        Write a contact sheet of the first pictures of each kind, a .png file.
+        Write a contact sheet of the first pictures of each kind, one a prompt, a .png file.
     """
     if not 1 <= count <= MOST:
         raise UserError(f"--count = {count}: must be between 1 and {MOST:,}")
@@ -71,17 +75,19 @@ def evaluate(
         opened = [path and outputs.enter_context(write_atomically(path)) for path in wanted]
         for path in filter(None, opened):
             path.touch()
-        report = _report(load(model, device_named(device)), count, sampling)
+        report = _report(load(model, device_named(device)), count, sampling, kinds)
         _print(report)
         _write(report, *opened)
 
 
-def _report(model: LatentDiffusion, count: int, sampling: Sampling) -> Report:
+def _report(
+    model: LatentDiffusion, count: int, sampling: Sampling, kinds: tuple[PromptKind, ...]
+) -> Report:
     from calotype import evaluation
     from calotype.cli.progress import Shown
 
     with Shown() as shown:
-        for event in evaluation.evaluate(model, count, sampling):
+        for event in evaluation.evaluate(model, count, sampling, kinds):
             if isinstance(event, evaluation.Report):
                 return event
             shown.tell(event.part, event.done, event.total)
@@ -108,9 +114,10 @@ def _print(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from calotype.evaluation import rows
+    from calotype.evaluation import figures, rows
 
-    table = Table("", "figure", "95 %", "", box=None, pad_edge=False)
+    seeds = ", ".join(f"{what} {seed}" for what, seed in figures(report)["seeds"].items())
+    table = Table("", "figure", "95 %", "", box=None, pad_edge=False, caption=f"seeds: {seeds}")
     for row in rows(report):
         table.add_row(*row, style=None if not row[0].startswith(" ") else "dim")
     Console(file=sys.stdout).print(table)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from calotype.names import PromptKind
 from calotype.scenes import Scene, SceneSource, describe
 
-Kind = Literal["single", "pair", "held_out"]
-KINDS: dict[Kind, str] = {
+KINDS: dict[PromptKind, str] = {
     "single": "one object: shape, colour, size, ground",
     "pair": "two objects and how they lie",
     "held_out": "one object of a colour and shape never seen together",
@@ -25,7 +24,7 @@ class Asked:
     scene: Scene
 
 
-def prompts(kind: Kind, count: int) -> list[Asked]:
+def prompts(kind: PromptKind, count: int) -> list[Asked]:
     """The first ``count`` prompts of a kind."""
     number = 2 if kind == "pair" else 1
     split = "held_out" if kind == "held_out" else "train"

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from calotype.evaluation.mean import Mean
 from calotype.evaluation.prompts import KINDS, PICTURE_SEED, PROMPT_SEED
 from calotype.evaluation.scenes import RENDERING_SEED, Judged, Report
 from calotype.evaluation.share import Share
@@ -22,18 +23,20 @@ BLACK, RED, GREEN = (0, 0, 0), (180, 0, 0), (0, 120, 0)
 
 def figures(report: Report) -> dict[str, Any]:
     """The figures by name: fractions between 0 and 1, decibels; with how they were come by."""
-    least = min(report.reading[name].fraction for name in ("ground", "count", *ATTRIBUTES))
-    return {
-        **{name: share.fraction for name, share in report.shares.items()},
+    measured = {
+        **report.shares,
         "reconstruction_psnr": report.reconstruction_psnr,
         "object_psnr": report.object_psnr,
-        "reader_accuracy": least,
+        "reader_accuracy": reader_accuracy(report),
+    }
+    return {
+        **{name: _value(found) for name, found in measured.items()},
         "reader": {name: share.fraction for name, share in report.reading.items()},
         "parts": {
             kind: {name: share.fraction for name, share in parts.items()}
             for kind, parts in report.parts.items()
         },
-        "intervals": {name: share.interval for name, share in report.shares.items()},
+        "intervals": {name: found.interval for name, found in measured.items()},
         "count": {name: share.count for name, share in report.shares.items()},
         "sampling": report.sampling.model_dump(mode="json"),
         "seeds": {
@@ -44,41 +47,60 @@ def figures(report: Report) -> dict[str, Any]:
     }
 
 
+def reader_accuracy(report: Report) -> Share:
+    """The reader's worst attribute on renderings."""
+    shares = (report.reading[name] for name in ("ground", "count", *ATTRIBUTES))
+    return min(shares, key=lambda share: share.fraction)
+
+
 def rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """(name, figure, 95 % interval, meaning) for a table, in reading order."""
-    for kind, meaning in KINDS.items():
-        yield (kind, *_told(report.shares[kind]), meaning)
-        for name, share in report.parts[kind].items():
+    for kind, parts in report.parts.items():
+        yield (kind, *_told(report.shares[kind]), KINDS[kind])
+        for name, share in parts.items():
             yield (f"  {name}", *_told(share), "")
     ceiling = "two objects, rendered and through the autoencoder, judged like pairs"
     yield ("ceiling", *_told(report.shares["ceiling"]), ceiling)
-    yield "reconstruction_psnr", f"{report.reconstruction_psnr:.2f}", "", "dB, the whole picture"
-    yield "object_psnr", f"{report.object_psnr:.2f}", "", "dB, inside the objects"
-    least = min(
-        (report.reading[name] for name in ("ground", "count", *ATTRIBUTES)),
-        key=lambda share: share.fraction,
-    )
-    yield ("reader_accuracy", *_told(least), "the reader's worst attribute on renderings")
+    whole, inside = report.reconstruction_psnr, report.object_psnr
+    yield ("reconstruction_psnr", *_told(whole, 2), "dB, the whole picture")
+    yield ("object_psnr", *_told(inside, 2), "dB, inside the objects")
+    accuracy = reader_accuracy(report)
+    yield ("reader_accuracy", *_told(accuracy), "the reader's worst attribute on renderings")
     for name, share in report.reading.items():
         yield (f"  {name}", *_told(share), "")
 
 
-def _told(share: Share) -> tuple[str, str]:
-    low, high = share.interval
-    return f"{share.fraction:.3f}", f"{low:.3f}-{high:.3f}"
+def _value(found: Share | Mean) -> float:
+    return found.fraction if isinstance(found, Share) else found.value
+
+
+def _told(found: Share | Mean, digits: int = 3) -> tuple[str, str]:
+    between = found.interval
+    told = f"{between[0]:.{digits}f}-{between[1]:.{digits}f}" if between else ""
+    return f"{_value(found):.{digits}f}", told
+
+
+def failures(report: Report) -> list[Judged]:
+    """The pictures with mistakes, those with most first."""
+    everything = [judged for pictures in report.pictures.values() for judged in pictures]
+    wrong = [judged for judged in everything if judged.mistakes]
+    return sorted(wrong, key=lambda judged: -len(judged.mistakes))
 
 
 def failures_sheet(report: Report) -> Image.Image:
     """The pictures with most mistakes, with prompts and verdicts, or that there are none."""
-    everything = [judged for pictures in report.pictures.values() for judged in pictures]
-    wrong = [judged for judged in everything if judged.mistakes]
-    return _sheet(sorted(wrong, key=lambda judged: -len(judged.mistakes))[:SHOWN])
+    return _sheet(failures(report)[:SHOWN])
 
 
 def pictures_sheet(report: Report) -> Image.Image:
-    """The first pictures of each kind of prompt as they come, with prompts and verdicts."""
+    """The first pictures of each kind of prompt, one a prompt, with prompts and verdicts."""
     each = SHOWN // len(report.pictures)
-    return _sheet([judged for pictures in report.pictures.values() for judged in pictures[:each]])
+    return _sheet([one for kind in report.pictures for one in _once(report.pictures[kind])[:each]])
+
+
+def _once(pictures: Sequence[Judged]) -> list[Judged]:
+    """The first picture of each prompt."""
+    return list({judged.prompt: judged for judged in reversed(pictures)}.values())[::-1]
 
 
 def _sheet(shown: Sequence[Judged]) -> Image.Image:

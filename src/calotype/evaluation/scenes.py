@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from PIL import Image
-from torch import Tensor
 
 from calotype.errors import UserError
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, Kind, prompts
+from calotype.evaluation.mean import Mean
+from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, prompts
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.evaluation.share import Share
 from calotype.generate.events import Picture, Progress
@@ -20,6 +19,7 @@ from calotype.generate.pictures import to_picture
 from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.run import events
 from calotype.model import LatentDiffusion
+from calotype.names import PromptKind
 from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, STATED, Mistake, Reading, mistakes, shows
@@ -57,23 +57,26 @@ class Report:
         count and, among those with the right count, in each attribute and in the relation.
     reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
         objects that are wholly right, material included.
-    reconstruction_psnr, object_psnr: dB, means over the renderings, whole and inside the objects.
+    reconstruction_psnr, object_psnr: dB of each rendering, whole and inside the objects.
     pictures: all pictures by kind of prompt, in the prompts' order.
     """
 
     sampling: Sampling
     shares: dict[str, Share] = field(default_factory=dict)
-    parts: dict[str, dict[str, Share]] = field(default_factory=dict)
+    parts: dict[PromptKind, dict[str, Share]] = field(default_factory=dict)
     reading: dict[str, Share] = field(default_factory=dict)
-    reconstruction_psnr: float = 0.0
-    object_psnr: float = 0.0
-    pictures: dict[str, list[Judged]] = field(default_factory=dict)
+    reconstruction_psnr: Mean = field(default_factory=Mean)
+    object_psnr: Mean = field(default_factory=Mean)
+    pictures: dict[PromptKind, list[Judged]] = field(default_factory=dict)
 
 
 def evaluate(
-    model: LatentDiffusion, count: int = 500, sampling: Sampling | None = None
+    model: LatentDiffusion,
+    count: int = 500,
+    sampling: Sampling | None = None,
+    kinds: Sequence[PromptKind] = tuple(KINDS),
 ) -> Iterator[Working | Report]:
-    """Tell how an evaluation goes on ``count`` prompts of each kind; its report comes last.
+    """Tell how an evaluation on ``count`` prompts of each kind goes; its report comes last.
 
     sampling: how pictures are made; None for the defaults. Its seed is not used: picture k of each
         kind has seed ``PICTURE_SEED`` + k.
@@ -83,14 +86,14 @@ def evaluate(
         raise UserError(f"{model.name}: its pictures have {channels} channels; scenes have 3")
     chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
     reader, report = load_reader(model.device), Report(chosen)
-    for kind in KINDS:
+    for kind in kinds:
         yield from _pictures(model, reader, kind, count, report)
     yield from _renderings(model, reader, count, report)
     yield report
 
 
 def _pictures(
-    model: LatentDiffusion, reader: Reader, kind: Kind, count: int, report: Report
+    model: LatentDiffusion, reader: Reader, kind: PromptKind, count: int, report: Report
 ) -> Iterator[Working]:
     """Make and read the pictures of one kind of prompts."""
     asked = prompts(kind, count)
@@ -124,8 +127,8 @@ def _renderings(
     source = SceneSource(RENDERING_SEED, count, objects=(2, 2), split="all")
     before: list[Reading] = []
     after: list[Reading] = []
-    whole: list[Tensor] = []
-    inside: list[Tensor] = []
+    whole: list[float] = []
+    inside: list[float] = []
     for start in range(0, count, AT_ONCE):
         stop = min(start + AT_ONCE, count)
         shown = render([source.scene(index) for index in range(start, stop)], SIZE)
@@ -133,11 +136,10 @@ def _renderings(
         kept = round_trip(model.autoencoder, pictures)
         before += read(reader, pictures)
         after += read(reader, kept)
-        whole.append(psnr(kept, pictures))
-        inside.append(psnr(kept, pictures, shown.objects.to(model.device) > 0))
+        whole += psnr(kept, pictures).tolist()
+        inside += psnr(kept, pictures, shown.objects.to(model.device) > 0).tolist()
         yield Working("renderings", stop, count)
-    report.reconstruction_psnr = torch.cat(whole).mean().item()
-    report.object_psnr = torch.cat(inside).mean().item()
+    report.reconstruction_psnr, report.object_psnr = Mean(whole), Mean(inside)
     report.reading = _accuracies(before, source)
     kept_right = [shows(reading, source.scene(index)) for index, reading in enumerate(after)]
     report.shares["ceiling"] = Share(sum(kept_right), count)
