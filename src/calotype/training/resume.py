@@ -38,6 +38,9 @@ IDENTITY = {
 }
 
 
+FROZEN = "frozen.json"  # in a run's folder
+
+
 def require_same_run(settings: TrainSettings, seen: int, note: Callable[[str], None]) -> None:
     """UserError if a resumed run's pictures, networks or length can't be those of its settings.
 
@@ -115,6 +118,22 @@ def require_same_network(found: Mapping[str, Tensor], wanted: Mapping[str, Tenso
                 f"the run's checkpoint is of another network than these settings make "
                 f'("{name}": {_shape(there)} there, {_shape(here)} here); '
                 "take the settings that the run began with"
+            )
+
+
+def require_same_frozen(out: Path, frozen: Mapping[str, str]) -> None:
+    """UserError if a resumed run would be told by another network than it began with.
+
+    frozen: digests of the networks that it does not train, by the setting that names each; those
+    that the run wrote down lie in its folder.
+    """
+    path = out / FROZEN
+    kept = read_json(path) if path.exists() else {}  # a run of before they were written
+    for key, now in frozen.items():
+        if kept.get(key, now) != now:
+            raise UserError(
+                f"--resume: {key} holds another network than when the run began; put the first one "
+                "back, or start a run in another folder"
             )
 
 

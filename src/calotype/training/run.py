@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -12,8 +13,10 @@ from calotype.errors import UserError
 from calotype.training.loop import Progress, fit
 from calotype.training.precision import computes_in_bf16
 from calotype.training.resume import (
+    FROZEN,
     newest_whole,
     note_other_pictures,
+    require_same_frozen,
     require_same_network,
     require_same_run,
 )
@@ -59,6 +62,7 @@ def train(
     task = _prepared(settings, report)
     for remark in task.remarks:
         note(remark)
+    require_same_frozen(settings.out, task.frozen if checkpoint else {})
     if checkpoint:
         state = load_state(checkpoint)
         require_same_network(state.weights, task.network.state_dict())
@@ -70,6 +74,8 @@ def train(
         clear_leftovers(settings.out / place)
     with write_atomically(settings.out / "settings.json") as temporary:
         temporary.write_text(settings.model_dump_json(indent=2) + "\n")
+    with write_atomically(settings.out / FROZEN) as temporary:
+        temporary.write_text(json.dumps(dict(task.frozen), indent=2) + "\n")
     yield from fit(task, settings, checkpoint, should_stop)
 
 

@@ -45,6 +45,11 @@ class Task(Protocol):
         ...
 
     @property
+    def frozen(self) -> Mapping[str, str]:
+        """A digest of each network that the run is told by and doesn't train, by its setting."""
+        ...
+
+    @property
     def remarks(self) -> Sequence[str]:
         """What a person should know before the first step, a sentence each."""
         ...

@@ -29,6 +29,7 @@ from calotype.generate.pictures import contact_sheet, to_images
 from calotype.presets import autoencoder_config
 from calotype.training.adversary import Adversary
 from calotype.training.codebook import CodebookCare
+from calotype.training.digest import digest
 from calotype.training.perceptual import perceptual
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, require_channels, spread
@@ -73,6 +74,8 @@ class AutoencoderTask:
         if self.adversary:
             parts["discriminator"] = self.adversary.discriminator
         self.network = nn.ModuleDict(parts)
+        alone = self.own.decoder_only
+        self.frozen = {"autoencoder.start": digest(self.autoencoder)} if alone else {}
 
     def _decoder_alone(self) -> dict[str, nn.Module]:
         """What trains where all that makes latents is frozen."""

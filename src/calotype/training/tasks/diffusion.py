@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from calotype.generate.request import LONGEST_PROMPT, Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
+from calotype.training.digest import digest
 from calotype.training.draws import added_noise, even_timesteps, kept
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, reading_table, require_channels, spread
@@ -57,6 +57,7 @@ class DiffusionTask:
         self.settings, self.own = settings, settings.diffusion
         self.device = settings.loop.device
         autoencoder = self._first_stage()
+        self.frozen = {"diffusion.autoencoder": digest(autoencoder)}
         self.source = open_source(settings.data, autoencoder.factor, report)
         self.model = self._build(autoencoder)
         self.channels = autoencoder.config.diffused_channels
@@ -190,7 +191,7 @@ class DiffusionTask:
             encode,
             self.source,
             self.settings.data.cache or self.settings.out / "cache",
-            f"moments of {digest(autoencoder)}",
+            f"moments of {self.frozen['diffusion.autoencoder']}",
             "float32",
             lambda done, total: report("latents", done, total),
         )
@@ -296,11 +297,3 @@ class DiffusionTask:
     def export(self, folder: Path) -> None:
         """Write the whole model as a folder that other programs open."""
         save(self.model, folder)
-
-
-def digest(network: FirstStage) -> str:
-    """A short digest of a network's weights and settings."""
-    sha = hashlib.sha256(repr(network.config).encode())
-    for tensor in network.state_dict().values():
-        sha.update(tensor.cpu().contiguous().numpy().tobytes())
-    return sha.hexdigest()[:16]

@@ -41,6 +41,7 @@ class FeaturesTask:
             self.network = FeatureNetwork()
 
     shares: Mapping[str, float] = MappingProxyType({})
+    frozen: Mapping[str, str] = MappingProxyType({})
     remarks: Sequence[str] = ()
 
     def _surfaces(self, scenes: Sequence[Scene]) -> Tensor:

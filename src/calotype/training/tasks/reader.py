@@ -42,6 +42,7 @@ class ReaderTask:
             self.network = Reader()
 
     shares: Mapping[str, float] = MappingProxyType({})
+    frozen: Mapping[str, str] = MappingProxyType({})
     remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:

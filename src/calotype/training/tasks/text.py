@@ -64,6 +64,7 @@ class TextTask:
         return TextEmbedder(tokenizer, CLIPTextEncoder(config.for_vocabulary(tokenizer)))
 
     shares: Mapping[str, float] = MappingProxyType({})
+    frozen: Mapping[str, str] = MappingProxyType({})
     remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
