@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from runs import autoencoder_run
 
-from calotype.autoencoder import Autoencoder
+from calotype.autoencoder import Autoencoder, Lpips
 from calotype.checkpoints import save
+from calotype.checkpoints.files import write_safetensors
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.diffusion import SchedulerConfig
 from calotype.model import LatentDiffusion
@@ -60,3 +61,18 @@ def autoencoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = autoencoder_run(folder, tmp_path_factory.mktemp("autoencoder") / "run", 6)
     list(train(settings))
     return settings.out / "model" / "vae"
+
+
+@pytest.fixture(scope="session")
+def lpips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The settings that name LPIPS' two files, of random weights under their published names."""
+    path = tmp_path_factory.mktemp("lpips")
+    files = {"vgg": path / "vgg16.safetensors", "lpips": path / "vgg.safetensors"}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Lpips()
+    convolutions = network.features.state_dict()
+    write_safetensors(files["vgg"], {f"features.{n}": t for n, t in convolutions.items()})
+    heads = {n.replace(".", ".model.1."): t.abs() for n, t in network.heads.state_dict().items()}
+    write_safetensors(files["lpips"], {f"lin{n}": t for n, t in heads.items()})
+    return files

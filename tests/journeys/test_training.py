@@ -17,7 +17,7 @@ from calotype.checkpoints.files import read_safetensors
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.presets import autoencoder_config
-from calotype.training import TrainSettings, train
+from calotype.training import TrainSettings, fit, train
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints
 
@@ -96,6 +96,23 @@ def test_every_parameter_trains(run):
     assert [key for key in still if not any(table in key for table in tables)] == []
 
 
+def test_every_parameter_is_averaged(run):
+    """All that a gradient moves, and nothing else."""
+    settings = run("averaged", 2 * BATCH)
+    settings.out.mkdir()
+    task = make_task(settings, lambda what, done, total: None)
+    next(fit(task, settings))
+    state = state_of(settings.out)
+    averages = {key.removeprefix("ema:") for key in state if key.startswith("ema:")}
+    trained = {name for name, weight in task.network.named_parameters() if weight.requires_grad}
+    assert averages == trained
+    for name in averages:
+        # After one step the average is the weights to one part in a million of the step.
+        torch.testing.assert_close(
+            state[f"ema:{name}"], state[f"weights:{name}"], rtol=0, atol=1e-6
+        )
+
+
 def test_a_run_is_never_overwritten(run):
     settings = run("once", BATCH)
     list(train(settings))
@@ -163,6 +180,21 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
         (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)
     ]
     assert vocabularies[0] == vocabularies[1]
+
+
+def test_exported_latents_need_no_scale(folder: Path, autoencoder: Path, tmp_path: Path):
+    """Over the pictures of the training every channel has mean 0 and deviation 1, unscaled."""
+    exported = load_autoencoder(autoencoder)
+    task = make_task(autoencoder_run(folder, tmp_path, BATCH), lambda what, done, total: None)
+    pictures = task.assemble(range(6), [0] * 6, torch.arange(6)).pictures
+    assert pictures is not None
+    with torch.inference_mode():
+        latents = exported.encode(pictures).mean.transpose(0, 1).flatten(1)
+    # In float32, of latents whose mean was some hundred deviations at most.
+    torch.testing.assert_close(latents.mean(1), torch.zeros(4), rtol=0, atol=1e-4)
+    torch.testing.assert_close(latents.std(1), torch.ones(4), rtol=1e-4, atol=0)
+    assert exported.config.scaling_factor == 1
+    assert exported.config.shift_factor is None
 
 
 @pytest.mark.parametrize("preset", ["tiny", "compression-vq"])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from calotype.autoencoder import (
+    Adversarial,
     PatchDiscriminator,
     adaptive_weight,
     discriminator_loss,
@@ -17,15 +18,30 @@ from calotype.autoencoder import (
 from calotype.diffusion import normal
 from calotype.scenes import SceneSource, render
 from calotype.scenes.normals import normals
+from calotype.training.adversary import Adversary
+from calotype.training.task_settings import AutoencoderSettings
 
 seeds = st.integers(0, 2**32)
 
 
-@given(st.floats(1, 50), st.floats(1, 50))
-def test_beyond_the_hinge_there_is_nothing_to_learn(sure: float, other: float) -> None:
+@given(st.floats(-50, 50), st.floats(-50, 50))
+def test_the_hinge_counts_what_is_missing_to_one(sure: float, other: float) -> None:
+    """Half of each side's; beyond the hinge there is nothing to learn, but to fool it goes on."""
     real, fake = torch.full((2, 1, 3, 3), sure), torch.full((2, 1, 3, 3), -other)
-    assert discriminator_loss(real, fake) == 0
+    missing = (max(0, 1 - sure) + max(0, 1 - other)) / 2
+    assert float(discriminator_loss(real, fake)) == pytest.approx(missing, rel=1e-5, abs=1e-6)
     assert generator_loss(fake) == pytest.approx(other)
+
+
+@pytest.mark.parametrize("kind", ["hinge", "vanilla"])
+def test_the_discriminator_learns_by_the_loss_that_is_named(kind: Adversarial) -> None:
+    """From pictures and from reconstructions, told apart."""
+    adversary = Adversary(AutoencoderSettings(adversarial_loss=kind, adversarial_start=9), 3)
+    real, fake = (normal([1, 2], 0, name, (3, 32, 32)) for name in ("real", "fake"))
+    total, metrics = adversary.losses(torch.ones(()), fake, real, torch.ones(1), samples=0)
+    true, made = (adversary.discriminator(each) for each in (real, fake))
+    torch.testing.assert_close(total, discriminator_loss(true, made, kind))
+    assert torch.equal(metrics["discriminator"], total)
 
 
 @given(seeds)

@@ -1,5 +1,6 @@
 """Laws of the running average: what is averaged, how far, and that it can be looked at."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,40 @@ def test_the_average_is_shown_and_taken_back() -> None:
             assert torch.equal(parameter, before[name])
     for name, parameter in net.named_parameters():
         assert torch.equal(parameter, before[name] + 1)
+
+
+def test_showing_the_average_copies_nothing() -> None:
+    """Weights and averages change places, and change back also after what fails meanwhile."""
+    net = network()
+    average = ExponentialAverage(net, 5)
+
+    def places() -> list[list[int]]:
+        both = (net.parameters(), average.averages.values())
+        return [[tensor.data_ptr() for tensor in tensors] for tensors in both]
+
+    before = places()
+    with average.shown():
+        assert places() == before[::-1]
+    with pytest.raises(KeyError), average.shown():
+        raise KeyError
+    assert places() == before
+
+
+def test_the_average_is_shown_once_at_a_time() -> None:
+    """Shown twice it would be the weights again, and what is saved meanwhile no average."""
+    average = ExponentialAverage(network(), 5)
+    with average.shown():
+        for wrong in (average.state, average.shown().__enter__, lambda: average.update(1, 1)):
+            with pytest.raises(AssertionError, match="stand in the network"):
+                wrong()
+
+
+def test_weights_of_another_type_than_the_average_are_refused() -> None:
+    net = network()
+    average = ExponentialAverage(net, 5)
+    net.bfloat16()
+    with pytest.raises(RuntimeError, match="dtype"):
+        average.update(1, 1)
 
 
 def test_all_that_a_gradient_moves_is_averaged() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
-from calotype.autoencoder import Autoencoder, Posterior, fold_latents, reconstruction_loss
+from calotype.autoencoder import Autoencoder, Norm, Posterior, fold_latents, reconstruction_loss
 from calotype.errors import UserError
 from calotype.presets import autoencoder_config
 
@@ -66,7 +66,8 @@ def test_a_loss_is_zero_only_for_the_picture_itself(seed, scales):
 @given(st.floats(-2, 2), st.integers(1, 4))
 def test_an_even_error_costs_its_size_or_its_square(error, scales):
     pictures = torch.zeros(2, 3, 16, 16)
-    for norm, cost in {"l1": abs(error), "l2": error**2}.items():
+    costs: dict[Norm, float] = {"l1": abs(error), "l2": error**2}
+    for norm, cost in costs.items():
         found = reconstruction_loss(pictures + error, pictures, None, scales, norm)
         assert found.tolist() == pytest.approx([cost] * 2, rel=1e-5)
 

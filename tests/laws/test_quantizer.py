@@ -70,6 +70,7 @@ def test_diffusion_sees_what_is_not_quantised_yet():
     assert posterior.mean.shape == (2, 5, 4, 6)
     assert torch.equal(posterior.sample(torch.randn(2, 5, 4, 6)), posterior.mean)
     exact = model.quantize(posterior.mean)
+    assert (posterior.mean != exact.latents).any(1).all()
     with torch.no_grad():
         decoded = model.decode(posterior.mean)
         assert torch.equal(decoded, model.decode(model.quantize.look_up(exact.indices)))
