@@ -28,7 +28,7 @@ from compression_runs import (
     turns,
 )
 from matplotlib import pyplot
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 from PIL import Image
 
 from calotype.evaluation.frechet import frechet_distance
@@ -41,6 +41,7 @@ from calotype.presets import autoencoder_config
 
 HERE = Path(__file__).parent
 BEGIN, END = "<!-- from here on: studies/compression.py -->", "<!-- to here -->"
+THOUSANDS, DISTANCES = (2_000, 5_000, 10_000, 20_000, 50_000), (10, 20, 50, 100)  # ticks
 FEATURES = 96  # of the reader: a distance needs more pictures than that
 
 
@@ -54,15 +55,18 @@ def plot(rows: list[Measured], path: Path) -> None:
             heights = [getattr(row, value) for row in own]
             for pane, wide in zip(line, (minutes, samples), strict=True):
                 pane.plot(wide, heights, marker="o", markersize=4, label=NAMES[name])
-    for pane, label in zip(axes[1], ("minutes", "samples"), strict=True):
-        pane.set(xlabel=label)
+    ticks = [mark for mark in MARKS if 60 * mark < max(row.seconds for row in rows) + 60]
     for line, label in zip(axes, ("all right", "Frechet distance, reader"), strict=True):
         line[0].set(ylabel=label)
-        for pane in line:
-            pane.set(xscale="log")
-            pane.xaxis.set_major_formatter(ScalarFormatter())
+        for pane, some in zip(line, (ticks, THOUSANDS), strict=True):
+            pane.set_xscale("log")
+            pane.set_xticks(some, [f"{tick:,}" for tick in some])
             pane.xaxis.set_minor_formatter(NullFormatter())
             pane.grid(alpha=0.3)
+    for pane, label in zip(axes[1], ("minutes", "samples"), strict=True):
+        pane.set(xlabel=label, yscale="log")
+        pane.set_yticks(DISTANCES, [str(tick) for tick in DISTANCES])
+        pane.yaxis.set_minor_formatter(NullFormatter())
     axes[0][0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

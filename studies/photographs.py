@@ -67,7 +67,7 @@ def cut(paths: list[Path], out: Path) -> None:
 def settings(runs: Path) -> TrainSettings:
     """The recipe, on the tiles, with a checkpoint for each point of the curve."""
     found = read_settings(TrainSettings, RECIPE)
-    data = {"source": runs / "seen", "size": found.data.size}
+    data = {"source": str(runs / "seen"), "size": found.data.size}
     loop = {**found.loop.model_dump(), "save_every": found.loop.samples // 12, "keep": 12}
     table = {**found.model_dump(), "out": runs / "run", "data": data, "loop": loop}
     return TrainSettings.model_validate(table)
