@@ -100,7 +100,10 @@ def pictures_sheet(report: Report) -> Image.Image:
 
 def _once(pictures: Sequence[Judged]) -> list[Judged]:
     """The first picture of each prompt."""
-    return list({judged.prompt: judged for judged in reversed(pictures)}.values())[::-1]
+    found: dict[str, Judged] = {}
+    for judged in pictures:
+        found.setdefault(judged.prompt, judged)
+    return list(found.values())
 
 
 def _sheet(shown: Sequence[Judged]) -> Image.Image:
