@@ -2,13 +2,14 @@
 
     python studies/photographs.py FOLDER
 
-Of each photograph the right fifth is held out; the rest is cut into tiles at random places and of
-random sizes, from which the recipe learns as from any folder. Draws the curve, decibels in the
-tiles that it never sees, and a sheet: input beside output. Without a folder it takes the one
+Each photograph is cut into five by five cells or more, of which each fourth is held out; the recipe
+learns from tiles at random places in the others, as from any folder. Draws the curve, decibels in
+the cells that it never sees, and a sheet: input above output. Without a folder it takes the one
 photograph that comes with matplotlib.
 """
 
 import argparse
+import itertools
 import random
 import shutil
 from pathlib import Path
@@ -30,7 +31,8 @@ from calotype.training.tasks.autoencoder import AutoencoderTask
 
 HERE = Path(__file__).parent
 RECIPE = HERE.parent / "recipes" / "tiny" / "kl.toml"
-SMALLEST, LARGEST = 64, 192  # pixels of the photograph that a tile is wide
+CELLS = 5  # along the shorter side
+HELD_OUT = 4  # each fourth cell
 TILES = 2_000
 SHOWN = 8
 
@@ -39,11 +41,11 @@ def photographs(folder: Path | None) -> list[Path]:
     """The files to cut up."""
     if folder is None:
         return [Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))]
-    return FolderSource(folder, SMALLEST).paths
+    return FolderSource(folder, size=64).paths
 
 
 def cut(paths: list[Path], out: Path) -> None:
-    """Write the tiles: out/seen to learn from, out/held_out in a grid without overlap."""
+    """Write the tiles to learn from, out/seen, and the cells that are not in them, out/held_out."""
     shutil.rmtree(out, ignore_errors=True)
     dice = random.Random(1)
     for name in ("seen", "held_out"):
@@ -51,17 +53,19 @@ def cut(paths: list[Path], out: Path) -> None:
     for number, path in enumerate(paths):
         with Image.open(path) as image:
             whole = image.convert("RGB")
-        border = whole.width * 4 // 5
+        side = min(whole.size) // CELLS
+        corners = itertools.product(
+            range(0, whole.height - side + 1, side), range(0, whole.width - side + 1, side)
+        )
+        cells = [whole.crop((x, y, x + side, y + side)) for y, x in corners]
+        for index, cell in enumerate(cells[::HELD_OUT]):
+            cell.save(out / "held_out" / f"{number:04d}-{index:04d}.png")
+        seen = [cell for index, cell in enumerate(cells) if index % HELD_OUT]
         for tile in range(-(-TILES // len(paths))):
-            side = dice.randint(SMALLEST, min(LARGEST, border, whole.height))
-            left = dice.randint(0, border - side)
-            top = dice.randint(0, whole.height - side)
-            piece = whole.crop((left, top, left + side, top + side))
+            width = dice.randint(side * 2 // 3, side)
+            x, y = dice.randint(0, side - width), dice.randint(0, side - width)
+            piece = dice.choice(seen).crop((x, y, x + width, y + width))
             piece.save(out / "seen" / f"{number:04d}-{tile:04d}.png")
-        side = whole.width - border
-        for tile in range(whole.height // side):
-            piece = whole.crop((border, tile * side, border + side, (tile + 1) * side))
-            piece.save(out / "held_out" / f"{number:04d}-{tile:04d}.png")
 
 
 def settings(runs: Path) -> TrainSettings:
@@ -89,7 +93,7 @@ def plot(curve: dict[int, float], path: Path) -> None:
     """Decibels against samples."""
     figure, axes = pyplot.subplots(figsize=(7, 3.5))
     axes.plot(list(curve), list(curve.values()), marker="o", markersize=4)
-    axes.set(xlabel="samples", ylabel="PSNR on held-out tiles, dB")
+    axes.set(xlabel="samples", ylabel="PSNR on held-out cells, dB")
     axes.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
