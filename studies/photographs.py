@@ -19,6 +19,7 @@ from matplotlib import cbook, pyplot
 from PIL import Image
 from torch import Tensor
 
+from calotype.checkpoints import load_autoencoder
 from calotype.data.folder import FolderSource
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.generate.labelled import labelled
@@ -26,6 +27,7 @@ from calotype.generate.pictures import to_images
 from calotype.settings import read_settings
 from calotype.training import TrainSettings, train
 from calotype.training.run import make_task
+from calotype.training.sources import spread
 from calotype.training.state import checkpoints, load_state
 from calotype.training.tasks.autoencoder import AutoencoderTask
 
@@ -77,6 +79,13 @@ def settings(runs: Path) -> TrainSettings:
     return TrainSettings.model_validate(table)
 
 
+def some(folder: Path, size: int) -> Tensor:
+    """A hundred pictures of a folder, or all, evenly spread."""
+    source = FolderSource(folder, size)
+    return torch.stack([each.picture for each in source.examples(spread(len(source), 100))])
+
+
+@torch.inference_mode()
 def outputs(run: TrainSettings, pictures: Tensor) -> dict[int, Tensor]:
     """What the averaged weights make of pictures, by the samples seen."""
     task = make_task(run, lambda what, done, total: None)
@@ -121,12 +130,14 @@ def main() -> None:
         for progress in train(run):
             if progress.saved:
                 print(f"  {progress.samples:,} samples", flush=True)
-    held_out = FolderSource(arguments.runs / "held_out", run.data.size)
-    pictures = torch.stack([each.picture for each in held_out.examples(range(len(held_out)))])
+    pictures, seen = (some(arguments.runs / name, run.data.size) for name in ("held_out", "seen"))
     made = outputs(run, pictures)
     curve = {samples: float(psnr(after, pictures).mean()) for samples, after in made.items()}
     for samples, value in curve.items():
         print(f"{samples:8,} samples: {value:.2f} dB")
+    with torch.inference_mode():
+        learned = round_trip(load_autoencoder(run.out / "model" / "vae"), seen)
+    print(f"on tiles that it learned from: {psnr(learned, seen).mean():.2f} dB")
     plot(curve, arguments.pictures / "photographs.png")
     last = list(made.values())[-1]
     sheet(pictures[:SHOWN], last[:SHOWN], arguments.pictures / "photographs-sheet.png")
