@@ -21,6 +21,7 @@ from torch import Tensor
 
 from calotype.checkpoints import load_autoencoder
 from calotype.data.folder import FolderSource
+from calotype.errors import UserError
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.generate.labelled import labelled
 from calotype.generate.pictures import to_images
@@ -35,6 +36,7 @@ HERE = Path(__file__).parent
 RECIPE = HERE.parent / "recipes" / "tiny" / "kl.toml"
 CELLS = 5  # along the shorter side
 HELD_OUT = 4  # each fourth cell
+SMALLEST = 16  # pixels of a cell's side
 TILES = 2_000
 SHOWN = 8
 
@@ -48,14 +50,16 @@ def photographs(folder: Path | None) -> list[Path]:
 
 def cut(paths: list[Path], out: Path) -> None:
     """Write the tiles to learn from, out/seen, and the cells that are not in them, out/held_out."""
-    shutil.rmtree(out, ignore_errors=True)
     dice = random.Random(1)
     for name in ("seen", "held_out"):
+        shutil.rmtree(out / name, ignore_errors=True)
         (out / name).mkdir(parents=True)
     for number, path in enumerate(paths):
         with Image.open(path) as image:
             whole = image.convert("RGB")
         side = min(whole.size) // CELLS
+        if side < SMALLEST:
+            raise UserError(f"{path}: {CELLS * SMALLEST} pixels a side at least")
         corners = itertools.product(
             range(0, whole.height - side + 1, side), range(0, whole.width - side + 1, side)
         )
@@ -125,11 +129,14 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, default=HERE / "pictures")
     arguments = parser.parse_args()
     run = settings(arguments.runs)
-    if not (run.out / "model").exists():
+    try:
         cut(photographs(arguments.folder), arguments.runs)
-        for progress in train(run):
-            if progress.saved:
-                print(f"  {progress.samples:,} samples", flush=True)
+    except (OSError, UserError) as error:
+        parser.error(str(error))
+    shutil.rmtree(run.out, ignore_errors=True)
+    for progress in train(run):
+        if progress.saved:
+            print(f"  {progress.samples:,} samples", flush=True)
     pictures, seen = (some(arguments.runs / name, run.data.size) for name in ("held_out", "seen"))
     made = outputs(run, pictures)
     curve = {samples: float(psnr(after, pictures).mean()) for samples, after in made.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from calotype.cli.options import from_options, with_options
 from calotype.cli.shared import DeviceName, ModelName
@@ -28,7 +28,7 @@ def evaluate(
     *,
     given: dict[str, Any],
     count: int = 500,
-    kinds: tuple[PromptKind, ...] = ("single", "pair", "held_out"),
+    kinds: tuple[PromptKind, ...] = get_args(PromptKind),
     json: Path | None = None,
     failures: Path | None = None,
     pictures: Path | None = None,

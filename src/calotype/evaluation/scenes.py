@@ -86,7 +86,7 @@ def evaluate(
         raise UserError(f"{model.name}: its pictures have {channels} channels; scenes have 3")
     chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
     reader, report = load_reader(model.device), Report(chosen)
-    for kind in kinds:
+    for kind in dict.fromkeys(kinds):
         yield from _pictures(model, reader, kind, count, report)
     yield from _renderings(model, reader, count, report)
     yield report

@@ -1,4 +1,4 @@
-"""What the training of a diffusion draws for its samples: noise levels, noise, and silence."""
+"""What the training of a diffusion draws for its samples."""
 
 from __future__ import annotations
 

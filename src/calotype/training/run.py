@@ -62,8 +62,8 @@ def train(
     task = _prepared(settings, report)
     for remark in task.remarks:
         note(remark)
-    require_same_frozen(settings.out, task.frozen if checkpoint else {})
     if checkpoint:
+        require_same_frozen(settings.out, task.frozen)
         state = load_state(checkpoint)
         require_same_network(state.weights, task.network.state_dict())
         note_other_pictures(state.pictures, len(task.source), note)

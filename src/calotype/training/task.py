@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from PIL import Image
@@ -30,34 +31,21 @@ class Loss:
 
 
 class Task(Protocol):
-    """One kind of training."""
+    """One kind of training.
 
-    @property
-    def network(self) -> nn.Module:
-        """What trains: all of it is saved, and averaged where a gradient moves it; the frozen lives
-        elsewhere.
-        """
-        ...
+    network: what trains: all of it is saved, and averaged where a gradient moves it; the frozen
+        lives elsewhere.
+    source: the pictures to learn from.
+    shares: the part of the learning rate for parameters whose names begin so; the others get all.
+    frozen: a digest of each network that the run is told by and doesn't train, by its setting.
+    remarks: what a person should know before the first step, a sentence each.
+    """
 
-    @property
-    def shares(self) -> Mapping[str, float]:
-        """The part of the learning rate for parameters whose names begin so; the others get all."""
-        ...
-
-    @property
-    def frozen(self) -> Mapping[str, str]:
-        """A digest of each network that the run is told by and doesn't train, by its setting."""
-        ...
-
-    @property
-    def remarks(self) -> Sequence[str]:
-        """What a person should know before the first step, a sentence each."""
-        ...
-
-    @property
-    def source(self) -> Source:
-        """The pictures to learn from."""
-        ...
+    network: nn.Module
+    source: Source
+    shares: Mapping[str, float] = MappingProxyType({})
+    frozen: Mapping[str, str] = MappingProxyType({})
+    remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         """The batch of these pictures, captions and places in the run."""

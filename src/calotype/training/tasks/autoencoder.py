@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,7 +32,7 @@ from calotype.training.digest import digest
 from calotype.training.perceptual import perceptual
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, require_channels, spread
-from calotype.training.task import Loss
+from calotype.training.task import Loss, Task
 from calotype.training.task_settings import AutoencoderSettings
 
 MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
@@ -41,7 +40,7 @@ SHOWN = 12  # pictures in the preview
 SMALLEST = 24  # pixels of a side that leave the discriminator a patch
 
 
-class AutoencoderTask:
+class AutoencoderTask(Task):
     """Learns from pictures alone, beside a discriminator if one is wanted.
 
     Both take their step from one pass forward: the reconstructions that the autoencoder is judged
@@ -74,8 +73,8 @@ class AutoencoderTask:
         if self.adversary:
             parts["discriminator"] = self.adversary.discriminator
         self.network = nn.ModuleDict(parts)
-        alone = self.own.decoder_only
-        self.frozen = {"autoencoder.start": digest(self.autoencoder)} if alone else {}
+        if self.own.decoder_only:
+            self.frozen = {"autoencoder.start": digest(self.autoencoder)}
 
     def _decoder_alone(self) -> dict[str, nn.Module]:
         """What trains where all that makes latents is frozen."""
@@ -104,9 +103,6 @@ class AutoencoderTask:
         config = autoencoder_config(self.own.preset)
         config = replace(config, in_channels=channels, out_channels=channels)
         return autoencoder_of(config)
-
-    shares: Mapping[str, float] = MappingProxyType({})
-    remarks: Sequence[str] = ()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         return Batch.of(self.source.examples(indices), positions)
@@ -197,7 +193,7 @@ def _check_idle(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
         idle = dict.fromkeys(codebook, "this autoencoder has no codebook")
     if own.decoder_only:
         idle |= dict.fromkeys(kl + codebook, "the decoder trains alone")
-    if not (own.features or own.vgg):
+    if own.perceptual_weight and not (own.features or own.vgg):
         idle["perceptual_weight"] = (
             "without features, or vgg and lpips, no network is there to tell"
         )

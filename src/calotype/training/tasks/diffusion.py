@@ -30,7 +30,7 @@ from calotype.training.draws import added_noise, even_timesteps, kept
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, reading_table, require_channels, spread
 from calotype.training.supervision import Supervision
-from calotype.training.task import Loss
+from calotype.training.task import Loss, Task
 from calotype.training.vocabulary import (
     captions_of,
     kept_text,
@@ -45,7 +45,7 @@ USUAL = 0.4, 2.5  # that deviation, if the noise levels are to mean what they sa
 PREVIEW_STEPS = 20
 
 
-class DiffusionTask:
+class DiffusionTask(Task):
     """UNet and text encoder train together, or the UNet alone; the autoencoder is frozen.
 
     Latents are encoded once, as mean and deviation, and sampled anew each time they are seen.
@@ -62,6 +62,7 @@ class DiffusionTask:
         self.model = self._build(autoencoder)
         self.channels = autoencoder.config.diffused_channels
         self.moments = self._encode_all(autoencoder, report)
+        self.shares, self.remarks = {"conditioner.": self.own.text_rate}, self._remarks()
         self.supervision, self.targets = None, None
         parts: dict[str, nn.Module] = {"unet": self.model.unet}
         if self.own.text_rate:
@@ -105,15 +106,15 @@ class DiffusionTask:
 
     def _fresh(self, side: int, channels: int) -> tuple[UNet, TextEmbedder, SchedulerConfig]:
         """The preset's UNet, for these latents, and text encoder; a vocabulary of the captions."""
-        text = text_config(self.own.preset)
+        text, published = text_config(self.own.preset), unet_config(self.own.preset)
         config = replace(
-            unet_config(self.own.preset),
+            published,
             sample_size=side,
             in_channels=channels,
             out_channels=channels,
         )
         self._require_trainable(config, self.own.zero_terminal_snr)
-        if unet_config(self.own.preset).in_channels != unet_config(self.own.preset).out_channels:
+        if published.in_channels != published.out_channels:
             raise UserError(
                 f'diffusion.preset = "{self.own.preset}": its UNet is given more than the noised '
                 "latents, which no recipe has to give"
@@ -203,8 +204,7 @@ class DiffusionTask:
             head = Supervision(self.model.unet).to(self.device)
         return head, reading_table(self.settings, report)
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
+    def _remarks(self) -> tuple[str, ...]:
         """That the latents are far from what noise levels are made for, if they are."""
         stage = self.model.autoencoder
         some = self.moments[list(spread(len(self.source), MEASURED)), : self.channels]
@@ -217,10 +217,6 @@ class DiffusionTask:
             f"of {deviation:.2g}, where noise levels are made for 1; if that is not meant, write "
             f'"scaling_factor": {fitting:.4g} into its config.json',
         )
-
-    @property
-    def shares(self) -> dict[str, float]:
-        return {"conditioner.": self.own.text_rate}
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         captions = tuple(self.source.captions(indices, variants))

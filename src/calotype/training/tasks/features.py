@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from PIL import Image
@@ -18,13 +17,13 @@ from calotype.scenes import Scene, render
 from calotype.scenes.features import SHRUNK, FeatureNetwork, surface_losses, surface_targets
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, scene_table
-from calotype.training.task import Loss
+from calotype.training.task import Loss, Task
 
 SURFACES = 1  # raise when the targets change, so that caches know
 SHOWN = 8  # pictures in the preview
 
 
-class FeaturesTask:
+class FeaturesTask(Task):
     """The feature network learns surfaces; nobody tells it names, shapes or colours."""
 
     def __init__(self, settings: TrainSettings, report: Report):
@@ -38,11 +37,7 @@ class FeaturesTask:
         self.surfaces = scene_table(settings, f"surfaces {SURFACES}", self._surfaces, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.network = FeatureNetwork()
-
-    shares: Mapping[str, float] = MappingProxyType({})
-    frozen: Mapping[str, str] = MappingProxyType({})
-    remarks: Sequence[str] = ()
+            self.network = self.features = FeatureNetwork()
 
     def _surfaces(self, scenes: Sequence[Scene]) -> Tensor:
         return surface_targets(render(scenes, self.settings.data.size).depth)
@@ -55,7 +50,7 @@ class FeaturesTask:
         assert batch.pictures is not None
         assert batch.targets is not None
         device = self.settings.loop.device
-        said = self.network.surfaces(batch.pictures.to(device)).float()
+        said = self.features.surfaces(batch.pictures.to(device)).float()
         found = surface_losses(said, batch.targets.to(device))
         return Loss(torch.stack([*found.values()]).sum(), found)
 
@@ -65,13 +60,13 @@ class FeaturesTask:
         batch = self.assemble(range(min(SHOWN, len(self.source))), [0] * SHOWN, torch.zeros(SHOWN))
         assert batch.pictures is not None
         assert batch.targets is not None
-        said = self.network.surfaces(batch.pictures.to(self.settings.loop.device)).cpu()
+        said = self.features.surfaces(batch.pictures.to(self.settings.loop.device)).cpu()
         rows = [batch.pictures, _enlarged(said), _enlarged(batch.targets)]
         return contact_sheet(to_images(torch.cat(rows)), columns=len(batch.pictures))
 
     def export(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_safetensors(folder / "features.safetensors", self.network.state_dict())
+        write_safetensors(folder / "features.safetensors", self.features.state_dict())
 
 
 def _enlarged(surfaces: Tensor) -> Tensor:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -21,13 +20,13 @@ from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, shows
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, open_source, reading_table, scenes_of
-from calotype.training.task import Loss
+from calotype.training.task import Loss, Task
 
 NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
 SHOWN = 64  # pictures read for the preview
 
 
-class ReaderTask:
+class ReaderTask(Task):
     """The reader trains on what scenes are; it never sees what a model makes of them."""
 
     def __init__(self, settings: TrainSettings, report: Report):
@@ -39,11 +38,7 @@ class ReaderTask:
         self.targets = reading_table(settings, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.network = Reader()
-
-    shares: Mapping[str, float] = MappingProxyType({})
-    frozen: Mapping[str, str] = MappingProxyType({})
-    remarks: Sequence[str] = ()
+            self.network = self.reader = Reader()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         wanted = torch.from_numpy(self.targets[list(indices)]).float()
@@ -58,7 +53,7 @@ class ReaderTask:
         pictures, wanted = batch.pictures.to(device), batch.targets.to(device)
         pictures = torch.where(mirrored, pictures.flip(-1), pictures)
         wanted = torch.where(mirrored, mirror(wanted), wanted)
-        cells, grounds = self.network(spoiled(pictures, seed, positions))
+        cells, grounds = self.reader(spoiled(pictures, seed, positions))
         found = losses(cells, grounds, wanted)
         return Loss(torch.stack([*found.values()]).sum(), found)
 
@@ -66,7 +61,7 @@ class ReaderTask:
         """The first pictures that are not wholly read right; all of them if there is none."""
         examples = self.source.examples(range(min(SHOWN, len(self.source))))
         pictures = torch.stack([example.picture for example in examples])
-        readings = read(self.network, pictures.to(self.settings.loop.device))
+        readings = read(self.reader, pictures.to(self.settings.loop.device))
         wrong = [
             index
             for index, reading in enumerate(readings)
@@ -76,7 +71,7 @@ class ReaderTask:
 
     def export(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_safetensors(folder / "reader.safetensors", self.network.state_dict())
+        write_safetensors(folder / "reader.safetensors", self.reader.state_dict())
 
 
 def mirror(wanted: Tensor) -> Tensor:

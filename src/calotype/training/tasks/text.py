@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from PIL import Image
@@ -21,7 +20,7 @@ from calotype.scenes.cells import WIDTHS, losses
 from calotype.training.layout import Layout
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import Report, reading_table, scenes_of
-from calotype.training.task import Loss
+from calotype.training.task import Loss, Task
 from calotype.training.task_settings import TextSettings
 from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
 
@@ -30,7 +29,7 @@ ENLARGED = 8  # pixels of a cell there
 FULL = 0.08  # a presence that is shown in full colour: it is shared by cells
 
 
-class TextTask:
+class TextTask(Task):
     """What CLIP's training on captioned pictures is for its text encoder, from scenes' records.
 
     No picture takes part: a head, thrown away after, says from the caption alone which object is
@@ -46,8 +45,9 @@ class TextTask:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.text = self._build()
-            head = Layout(self.text.encoder.config.hidden_size)
-        self.network = nn.ModuleDict({"text": self.text, "head": head}).to(settings.loop.device)
+            self.head = Layout(self.text.encoder.config.hidden_size)
+        self.network = nn.ModuleDict({"text": self.text, "head": self.head})
+        self.network.to(settings.loop.device)
         self.targets = reading_table(settings, report)
 
     def _build(self) -> TextEmbedder:
@@ -63,17 +63,13 @@ class TextTask:
         )
         return TextEmbedder(tokenizer, CLIPTextEncoder(config.for_vocabulary(tokenizer)))
 
-    shares: Mapping[str, float] = MappingProxyType({})
-    frozen: Mapping[str, str] = MappingProxyType({})
-    remarks: Sequence[str] = ()
-
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         wanted = torch.from_numpy(self.targets[list(indices)]).float()
         return Batch(positions, tuple(self.source.captions(indices, variants)), targets=wanted)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.targets is not None
-        cells, grounds = self.network["head"](self.text(batch.captions))
+        cells, grounds = self.head(self.text(batch.captions))
         found = losses(cells, grounds, batch.targets.to(self.settings.loop.device))
         return Loss(torch.stack([*found.values()]).sum(), found)
 
@@ -81,7 +77,7 @@ class TextTask:
     def preview(self) -> Image.Image:
         """Where objects are expected to be, in the colours they are expected to have."""
         prompts = self.own.preview_prompts or captions_of(self.source, SHOWN)
-        cells, _ = self.network["head"](self.text(prompts))
+        cells, _ = self.head(self.text(prompts))
         presence, _, colour, *_ = cells.float().split([1, *WIDTHS, 2], dim=1)
         palette = 2 * torch.tensor([*COLOURS.values()]).to(colour).sqrt() - 1
         shown = torch.einsum("bkhw,kc->bchw", colour.softmax(1), palette)
