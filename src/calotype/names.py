@@ -13,3 +13,6 @@ PromptKind = Literal["single", "pair", "held_out"]
 
 Format = Literal["png", "jpeg", "webp"]
 """What a picture's file can be."""
+
+DtypeName = Literal["fp32", "bf16", "fp16"]
+"""Numbers that networks compute in or files hold; ``cli.device`` tells which type each is."""

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from calotype.cli.shared import DtypeName, ModelName, Variant
+from calotype.cli.shared import ModelName, Variant
 from calotype.errors import UserError
+from calotype.names import DtypeName
 
 
 def convert(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from calotype.cli.shared import DtypeName
 from calotype.errors import UserError, nearest
+from calotype.names import DtypeName
 
 TYPES: dict[DtypeName, torch.dtype] = {
     "fp32": torch.float32,

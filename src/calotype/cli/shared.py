@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from calotype.names import Format, Prediction
+from calotype.names import DtypeName, Format, Prediction
 
 if TYPE_CHECKING:
     from calotype.model import LatentDiffusion
-
-DtypeName = Literal["fp32", "bf16", "fp16"]
 
 ModelName = Annotated[
     str,
