@@ -177,23 +177,25 @@ def _chosen(rows: list[Row]) -> dict[str, object]:
     own = {row.steps: row for row in rows if row.name == Sampling().sampler}
     first, last = min(own), max(own)
     at = max((n for n in own if n <= Sampling().steps), default=first)
-    best = min(
-        (row for row in rows if row.distance is not None and row.calls <= own[at].calls + 1),
-        key=lambda row: row.distance or 0,
-    )
     return {
         "name": Sampling().sampler,
         "steps": Sampling().steps,
         "at": at,
-        "distance": own[at].distance,
+        "standing": ",\n".join(_standing(rows, row) for row in own.values()),
         "right": own[at].right.fraction,
         "low": own[at].right.interval[0],
         "high": own[at].right.interval[1],
-        "best": best.name,
-        "best_distance": best.distance,
         "last": last,
         "last_right": own[last].right.fraction,
     }
+
+
+def _standing(rows: list[Row], own: Row) -> str:
+    best = min(
+        (row for row in rows if row.distance is not None and row.calls <= own.calls + 1),
+        key=lambda row: row.distance or 0,
+    )
+    return f"after {own.steps} steps {own.distance:.3f}, `{best.name}` {best.distance:.3f}"
 
 
 HEAD = """\
@@ -222,11 +224,13 @@ distilled for it, which this one is not."""
 TAIL = """\
 ## The default
 
-`{name}` in {steps} steps: after {at} it is {distance:.3f} from the end of its curve, where of
-those that call the network so often `{best}` comes nearest with {best_distance:.3f}; {right:.2f}
-({low:.2f}-{high:.2f}) of its pictures show what they should, after {last} steps {last_right:.2f}.
-It calls the network once a step, and needs no noise, so that the picture stays the same when the
-steps change. What more prompts say of the nearest rivals is in
+`{name}` in {steps} steps. How far it is from the end of its curve, and the nearest of those that
+call the network as often:
+{standing}.
+
+After {at} steps {right:.2f} ({low:.2f}-{high:.2f}) of its pictures show what they should, after
+{last} {last_right:.2f}. It calls the network once a step, and needs no noise, so that the picture
+stays the same when the steps change. What more prompts say of its rivals is in
 [recipes/scenes](../recipes/scenes/README.md#what-it-reaches).
 
 Made in {minutes:.0f} minutes."""
