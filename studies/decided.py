@@ -17,25 +17,19 @@ from torch import Tensor
 import calotype
 from calotype import Sampling, TextToImage
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import Asked
+from calotype.evaluation.prompts import Asked, prompts
 from calotype.evaluation.scenes import judge
 from calotype.generate.together import batches, native_size, start
 from calotype.generate.walk import Start, images, steps
 from calotype.model import LatentDiffusion
 from calotype.sampling import path
-from calotype.scenes import SceneSource, describe, render
+from calotype.scenes import render
+from calotype.scenes.reader import Reader
 
-SEED = 50_000  # scenes that no recipe of ours trains on
+SEED = 50_000  # of the noise
 ENTERED = (0, 4, 7, 11, 15)  # steps of the walk that are left out
 AT_ONCE = 16
 GUIDANCE = 3.0
-
-
-def scenes(number: int, count: int) -> list[Asked]:
-    """Scenes of so many objects with what is to be said of them."""
-    source = SceneSource(SEED, count, objects=(number, number))
-    found = [source.scene(index) for index in range(count)]
-    return [Asked(describe(scene, material=False), scene) for scene in found]
 
 
 def entered(begun: Start, latents: Tensor, step: int) -> Start:
@@ -46,35 +40,44 @@ def entered(begun: Start, latents: Tensor, step: int) -> Start:
     return replace(begun, x=latents / rest.final_alpha + noise * rest.start, path=rest)
 
 
-def mistakes(model: LatentDiffusion, asked: list[Asked], step: int) -> list[set[str]]:
+def mistakes(
+    model: LatentDiffusion, reader: Reader, asked: list[Asked], latents: Tensor, step: int
+) -> list[set[str]]:
     """What is wrong in each picture of a walk entered at this step."""
-    sampling, reader = Sampling(guidance_scale=GUIDANCE, seed=SEED), load_reader(model.device)
+    sampling = Sampling(guidance_scale=GUIDANCE, seed=SEED)
     request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=sampling)
     sized = request.sized(native_size(model), model.factor)
     found: list[set[str]] = []
     for batch in batches([(k, sized.alone(k)) for k in range(len(asked))], AT_ONCE, False):
         begun = start(model, batch, model.condition)
-        these = [asked[index] for index in begun.indices]
+        numbers = list(begun.indices)
         if step:
-            shown = render([each.scene for each in these], native_size(model)[0]).pictures
-            begun = entered(begun, model.encode(shown.to(model.device)), step)
+            begun = entered(begun, latents[numbers], step)
         *_, last = steps(model, begun, sampling)
-        made = images(model, last.x * begun.path.final_alpha)
-        judged = [judge(image, each, reader) for image, each in zip(made, these, strict=True)]
-        found += [{mistake.kind for mistake in each.mistakes} for each in judged]
+        for image, k in zip(images(model, last.x * begun.path.final_alpha), numbers, strict=True):
+            judged = judge(image, asked[k], reader)
+            found.append({mistake.kind for mistake in judged.mistakes})
     return found
+
+
+def encoded(model: LatentDiffusion, asked: list[Asked]) -> Tensor:
+    """The latents of the scenes as they are."""
+    shown = render([each.scene for each in asked], native_size(model)[0]).pictures
+    return torch.cat([model.encode(part) for part in shown.to(model.device).split(AT_ONCE)])
 
 
 def measured(model: LatentDiffusion, count: int) -> Iterator[str]:
     """The lines of the table."""
+    reader = load_reader(model.device)
     walked = path(model.scheduler, Sampling().sampler, None, Sampling().steps)
     yield f"{'':6}{'one object':>20}{'two objects':>20}"
     yield f"{'t':>6}" + f"{'count':>10}{'any':>10}" * 2
-    asked = [scenes(number, count) for number in (1, 2)]
+    both = [prompts("single", count), prompts("pair", count)]
+    given = [(asked, encoded(model, asked)) for asked in both]
     for step in ENTERED:
         row = f"{float(walked.schedule.t(walked.sigmas[step])):6.0f}"
-        for each in asked:
-            found = mistakes(model, each, step)
+        for asked, latents in given:
+            found = mistakes(model, reader, asked, latents, step)
             row += f"{sum('count' in wrong for wrong in found) / count:10.2f}"
             row += f"{sum(map(bool, found)) / count:10.2f}"
         yield row
@@ -86,6 +89,8 @@ def main() -> None:
     parser.add_argument("model", nargs="?", default="scenes", help="name or folder")
     parser.add_argument("--count", type=int, default=40, help="scenes of one object, and of two")
     arguments = parser.parse_args()
+    if arguments.count < 1:
+        parser.error(f"--count {arguments.count}: must be 1 or more")
     for line in measured(calotype.load(arguments.model), arguments.count):
         print(line, flush=True)
 

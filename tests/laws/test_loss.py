@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from calotype.training.draws import added_noise
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calotype.condition import Condition
 from calotype.diffusion import PREDICTIONS, SchedulerConfig, denoised, normal, training_loss
+from calotype.training.draws import added_noise
 
 SCHEDULE = SchedulerConfig().schedule
 LATENTS, NOISE = normal(range(4), 0, "latents", (2, 3, 3)), normal(range(4), 0, "noise", (2, 3, 3))
