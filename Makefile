@@ -20,7 +20,7 @@ setup: .venv/installed
 	@touch $@
 
 demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
-	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --guidance-scale 3 --grid
+	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --guidance-scale 3 --sampler euler_ancestral --grid
 
 check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tests
 	$(BIN)/ruff format --check .
