@@ -14,7 +14,7 @@ import torch
 
 import calotype
 from calotype import Picture, Sampling, TextToImage
-from calotype.generate.pictures import apart
+from calotype.generate.pictures import difference
 from calotype.model import LatentDiffusion
 
 SAMPLERS = ("ddim", "euler_ancestral", "dpm++2m")
@@ -47,7 +47,7 @@ def made(
 
 def compared(one: list[Picture], other: list[Picture]) -> str:
     """The largest difference, and how many numbers differ."""
-    found = [apart(a.image, b.image) for a, b in zip(one, other, strict=True)]
+    found = [difference(a.image, b.image) for a, b in zip(one, other, strict=True)]
     most = max(most or 0 for most, _ in found)
     share = sum(share for _, share in found) / len(found)
     return f"{most}, {share:.3%}" if most else "0"
@@ -71,10 +71,10 @@ def rows(model: LatentDiffusion, count: int) -> Iterator[str]:
     for name in SAMPLERS:
         sampling = Sampling.model_validate({"sampler": name, "steps": STEPS, "guidance_scale": 3})
         request = TextToImage(prompt=WORDS, images=count // len(WORDS), sampling=sampling)
-        alone = [made(model, request.alone(k), 1)[0] for k in range(len(request))]
+        alone = [made(model, request.single(k), 1)[0] for k in range(len(request))]
         beside = made(model, request, 8)
         exact = made(model, request, 8, deterministic=True)
-        again = [made(model, request.alone(k), 8, True)[0] for k in reversed(range(len(request)))]
+        again = [made(model, request.single(k), 8, True)[0] for k in reversed(range(len(request)))]
         other = with_threads(1, lambda request=request: made(model, request, 8))
         single = with_threads(1, lambda request=request: made(model, request, 8, True))
         yield (

@@ -34,9 +34,9 @@ from PIL import Image
 from calotype.evaluation.frechet import frechet_distance
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.precision_recall import precision_recall
-from calotype.evaluation.prompts import prompts
+from calotype.evaluation.prompts import scene_prompts
 from calotype.evaluation.share import Share
-from calotype.generate.labelled import labelled
+from calotype.generate.sheets import labelled_sheet
 from calotype.presets import autoencoder_config
 
 HERE = Path(__file__).parent
@@ -82,8 +82,8 @@ def sheet(runs: Path, names: list[str], path: Path) -> None:
         for name in names
         for each in made[name]
     ]
-    asked = [each.prompt for each in prompts("single", 8)]
-    labelled(images, asked, [NAMES[name] for name in names]).save(path)
+    asked = [each.prompt for each in scene_prompts("single", 8)]
+    labelled_sheet(images, asked, [NAMES[name] for name in names]).save(path)
 
 
 def tables(firsts: list[Kept], rows: list[Measured], true: tuple[float, float, float]) -> str:

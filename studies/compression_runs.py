@@ -16,7 +16,7 @@ from calotype.checkpoints import load_autoencoder
 from calotype.evaluation.frechet import frechet_distance
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.precision_recall import precision_recall
-from calotype.evaluation.prompts import prompts
+from calotype.evaluation.prompts import scene_prompts
 from calotype.evaluation.reconstruction import psnr, round_trip, ssim
 from calotype.generate.pictures import to_picture
 from calotype.generate.run import run
@@ -154,7 +154,7 @@ def measured(name: str, runs: Path, count: int, seconds: float) -> tuple[Measure
     """What a run can do now, and the pictures that it made."""
     settings = second_stage(name, runs)
     model, reader = averaged(settings), load_reader()
-    asked = prompts("single", count)
+    asked = scene_prompts("single", count)
     began = clock()
     request = TextToImage(
         prompt=tuple(each.prompt for each in asked), weighting="none", sampling=SAMPLING

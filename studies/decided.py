@@ -17,12 +17,12 @@ from torch import Tensor
 import calotype
 from calotype import Sampling, TextToImage
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import Asked, prompts
+from calotype.evaluation.prompts import ScenePrompt, scene_prompts
 from calotype.evaluation.scenes import judge
-from calotype.generate.together import batches, native_size, start
-from calotype.generate.walk import Start, images, steps
+from calotype.generate.batching import batches, native_size, start
+from calotype.generate.denoising import Denoising, images, steps
 from calotype.model import LatentDiffusion
-from calotype.sampling import path
+from calotype.sampling import make_path
 from calotype.scenes import render
 from calotype.scenes.reader import Reader
 
@@ -32,7 +32,7 @@ AT_ONCE = 16
 GUIDANCE = 3.0
 
 
-def entered(begun: Start, latents: Tensor, step: int) -> Start:
+def entered(begun: Denoising, latents: Tensor, step: int) -> Denoising:
     """The walk from this step on, set out from these latents with noise of that level."""
     sigmas = begun.path.sigmas[step:]
     noise = begun.x / begun.path.start
@@ -41,14 +41,14 @@ def entered(begun: Start, latents: Tensor, step: int) -> Start:
 
 
 def mistakes(
-    model: LatentDiffusion, reader: Reader, asked: list[Asked], latents: Tensor, step: int
+    model: LatentDiffusion, reader: Reader, asked: list[ScenePrompt], latents: Tensor, step: int
 ) -> list[set[str]]:
     """What is wrong in each picture of a walk entered at this step."""
     sampling = Sampling(guidance_scale=GUIDANCE, seed=SEED)
     request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=sampling)
-    sized = request.sized(native_size(model), model.factor)
+    sized = request.with_size(native_size(model), model.factor)
     found: list[set[str]] = []
-    for batch in batches([(k, sized.alone(k)) for k in range(len(asked))], AT_ONCE, False):
+    for batch in batches([(k, sized.single(k)) for k in range(len(asked))], AT_ONCE, False):
         begun = start(model, batch, model.condition)
         numbers = list(begun.indices)
         if step:
@@ -60,7 +60,7 @@ def mistakes(
     return found
 
 
-def encoded(model: LatentDiffusion, asked: list[Asked]) -> Tensor:
+def encoded(model: LatentDiffusion, asked: list[ScenePrompt]) -> Tensor:
     """The latents of the scenes as they are."""
     shown = render([each.scene for each in asked], native_size(model)[0]).pictures
     return torch.cat([model.encode(part) for part in shown.to(model.device).split(AT_ONCE)])
@@ -69,10 +69,10 @@ def encoded(model: LatentDiffusion, asked: list[Asked]) -> Tensor:
 def measured(model: LatentDiffusion, count: int) -> Iterator[str]:
     """The lines of the table."""
     reader = load_reader(model.device)
-    walked = path(model.scheduler, Sampling().sampler, None, Sampling().steps)
+    walked = make_path(model.scheduler, Sampling().sampler, None, Sampling().steps)
     yield f"{'':6}{'one object':>20}{'two objects':>20}"
     yield f"{'t':>6}" + f"{'count':>10}{'any':>10}" * 2
-    both = [prompts("single", count), prompts("pair", count)]
+    both = [scene_prompts("single", count), scene_prompts("pair", count)]
     given = [(asked, encoded(model, asked)) for asked in both]
     for step in ENTERED:
         row = f"{float(walked.schedule.t(walked.sigmas[step])):6.0f}"

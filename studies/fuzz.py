@@ -27,7 +27,7 @@ from calotype.checkpoints.load import read_parts
 from calotype.checkpoints.save import write_single
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.diffusion import SchedulerConfig
-from calotype.errors import LONGEST, UserError
+from calotype.errors import MAX_MESSAGE_LENGTH, UserError
 from calotype.model import LatentDiffusion
 from calotype.presets import autoencoder_config, text_config, unet_config
 from calotype.unet import UNet
@@ -113,7 +113,7 @@ def outcome(opened: Path) -> str:
         load(opened)
     except UserError as error:
         message = str(error)
-        if "\n" in message or len(message) > LONGEST:
+        if "\n" in message or len(message) > MAX_MESSAGE_LENGTH:
             raise AssertionError(f"not one short line: {message}") from error
         return "refused"
     return "opened"

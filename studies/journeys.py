@@ -18,7 +18,7 @@ import torch
 import calotype
 from calotype.checkpoints import load_autoencoder
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import prompts
+from calotype.evaluation.prompts import scene_prompts
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.generate.pictures import to_picture
 from calotype.scenes import SceneSource, render
@@ -44,7 +44,7 @@ def kept(settings: TrainSettings) -> float:
 
 def right(settings: TrainSettings) -> float:
     """The share of pictures on the ground that their prompt names."""
-    asked = prompts("single", COUNT)
+    asked = scene_prompts("single", COUNT)
     texts = tuple(each.prompt for each in asked)
     request = calotype.TextToImage(prompt=texts, weighting="none", sampling=SAMPLING)
     made = calotype.run(calotype.load(settings.out / "model"), request)

@@ -17,7 +17,7 @@ import diffusers
 import torch
 from random_model import CHOSEN, write_reference
 
-from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.load import read_parts, with_prediction_type
 from calotype.checkpoints.save import write_single
 from calotype.evaluation.verify import verify
 
@@ -49,7 +49,7 @@ def table(model: Path) -> Iterator[str]:
     """The rows of one model's table."""
     yield "| | largest error | relative | bound | PSNR |"
     yield "|---|---|---|---|---|"
-    for found in verify(decided(read_parts(model))):
+    for found in verify(with_prediction_type(read_parts(model))):
         errors = f"{found.absolute:.1e} | {found.relative:.1e} | {found.bound:.0e}"
         beyond = "" if found.within else ", BEYOND"
         yield f"| {found.part} | {errors} | {found.psnr:.1f} dB{beyond} |"

@@ -23,8 +23,8 @@ from calotype.checkpoints import load_autoencoder
 from calotype.data.folder import FolderSource
 from calotype.errors import UserError
 from calotype.evaluation.reconstruction import psnr, round_trip
-from calotype.generate.labelled import labelled
 from calotype.generate.pictures import to_images
+from calotype.generate.sheets import labelled_sheet
 from calotype.settings import read_settings
 from calotype.training import TrainSettings, train
 from calotype.training.run import make_task
@@ -119,7 +119,7 @@ def sheet(before: Tensor, after: Tensor, path: Path) -> None:
         for some in (before, after)
         for image in to_images(some)
     ]
-    labelled(images, [""] * len(before), ["input", "output"]).save(path)
+    labelled_sheet(images, [""] * len(before), ["input", "output"]).save(path)
 
 
 def main() -> None:

@@ -21,14 +21,14 @@ from torch import Tensor
 import calotype
 from calotype import Sampling, TextToImage
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import Asked, prompts
+from calotype.evaluation.prompts import ScenePrompt, scene_prompts
 from calotype.evaluation.scenes import judge
 from calotype.evaluation.share import Share
-from calotype.generate.labelled import labelled
-from calotype.generate.names import TOLD_SAMPLERS
-from calotype.generate.together import batches, start
-from calotype.generate.walk import images
-from calotype.generate.walk import steps as walked_steps
+from calotype.generate.batching import batches, start
+from calotype.generate.denoising import images
+from calotype.generate.denoising import steps as walked_steps
+from calotype.generate.names import WEB_UI_SAMPLERS
+from calotype.generate.sheets import labelled_sheet
 from calotype.model import LatentDiffusion
 from calotype.sampling import SAMPLERS
 
@@ -72,8 +72,8 @@ class Counted:
         )
         request = TextToImage(prompt=tuple(texts), sampling=sampling)
         side = self.model.unet.config.sample_size * self.model.factor
-        sized = request.sized((side, side), self.model.factor)
-        asked = [(k, sized.alone(k)) for k in range(len(texts))]
+        sized = request.with_size((side, side), self.model.factor)
+        asked = [(k, sized.single(k)) for k in range(len(texts))]
         latents: list[Tensor] = []
         self.calls, count = 0, 0
         with torch.inference_mode():
@@ -104,8 +104,8 @@ class Row:
 def measured(model: LatentDiffusion, count: int, steps: list[int]) -> Iterator[Row]:
     """The rows of the table, sampler by sampler."""
     counted, reader = Counted(model), load_reader(model.device)
-    kinds = prompts("single", count // 2), prompts("pair", count // 2)
-    asked: list[Asked] = [each for both in zip(*kinds, strict=True) for each in both]
+    kinds = scene_prompts("single", count // 2), scene_prompts("pair", count // 2)
+    asked: list[ScenePrompt] = [each for both in zip(*kinds, strict=True) for each in both]
     texts = [each.prompt for each in asked]
     truth = counted.walked(texts[:COMPARED], TRUTH, MANY).latents
     for name in NAMES:
@@ -128,7 +128,7 @@ def plot(rows: list[Row], path: Path) -> None:
             [row.distance for row in found],
             marker="o",
             markersize=4,
-            label=TOLD_SAMPLERS[name],
+            label=WEB_UI_SAMPLERS[name],
         )
     axes.set(xscale="log", yscale="log", xlabel="network calls", ylabel="distance")
     axes.set_title(f"to the latents of {MANY} steps, relative root mean square", fontsize=10)
@@ -142,8 +142,8 @@ def sheet(model: LatentDiffusion, steps: list[int], path: Path) -> None:
     """One prompt and one seed: samplers down, steps across."""
     counted = Counted(model)
     shown = [counted.walked([SHOWN], name, n).images[0] for name in NAMES for n in steps]
-    names = [TOLD_SAMPLERS[name] for name in NAMES]
-    labelled(shown, [f"{number} steps" for number in steps], names, SHOWN).save(path)
+    names = [WEB_UI_SAMPLERS[name] for name in NAMES]
+    labelled_sheet(shown, [f"{number} steps" for number in steps], names, SHOWN).save(path)
 
 
 def page(rows: list[Row], model: str, count: int, minutes: float) -> str:

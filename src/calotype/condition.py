@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calotype.errors import UserError
 
-LONGEST = 16_384  # tokens of a context
+MAX_CONTEXT_TOKENS = 16_384  # tokens of a context
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ class Condition:
             values = [getattr(condition, name) for condition in conditions]
             assert all((value is None) == (values[0] is None) for value in values), name
             if values[0] is not None:
-                joined[name] = alike(values) if name == "context" else torch.cat(values)
+                joined[name] = (
+                    repeat_to_common_length(values) if name == "context" else torch.cat(values)
+                )
         assert all((c.residuals is None) == (first.residuals is None) for c in conditions)
         if first.residuals is not None:
             columns = zip(*(c.residuals or () for c in conditions), strict=True)
@@ -72,7 +74,7 @@ class Condition:
         return Condition(**joined)
 
 
-def alike(contexts: Sequence[Tensor]) -> Tensor:
+def repeat_to_common_length(contexts: Sequence[Tensor]) -> Tensor:
     """Contexts (B, N, D) of any lengths in one tensor, each repeated to their common multiple.
 
     Attention over tokens that are all repeated alike is attention over them once, so no row hears
@@ -80,7 +82,7 @@ def alike(contexts: Sequence[Tensor]) -> Tensor:
     """
     lengths = sorted({context.shape[1] for context in contexts})
     length = math.lcm(*lengths)
-    if length > LONGEST:
+    if length > MAX_CONTEXT_TOKENS:
         raise UserError(
             f"texts of {', '.join(map(str, lengths))} tokens can't stand side by side: make their "
             "pictures one by one (--batch-size 1), or prompt and negative prompt alike in length"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-LONGEST = 600  # characters of a message
+MAX_MESSAGE_LENGTH = 600  # characters of a message
 
 
 class UserError(ValueError):
@@ -14,8 +14,9 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        if len(message) > LONGEST:
-            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 + 5 :]}"
+        if len(message) > MAX_MESSAGE_LENGTH:
+            half = MAX_MESSAGE_LENGTH // 2
+            message = f"{message[:half]} ... {message[-half + 5 :]}"
         super().__init__(message)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from calotype.autoencoder import FirstStage
 from calotype.condition import Condition
 from calotype.conditioning import Conditioner, TextEmbedder
-from calotype.conditioning.prompt import Weighting, contexts
+from calotype.conditioning.prompt import PromptWeighting, encode_prompts
 from calotype.diffusion import Denoiser, SchedulerConfig
 from calotype.unet import UNet
 
@@ -104,7 +104,7 @@ class LatentDiffusion:
         return latents / config.scaling_factor + (config.shift_factor or 0.0)
 
     def condition(
-        self, prompts: Sequence[str], weighting: Weighting = "none", clip_skip: int = 1
+        self, prompts: Sequence[str], weighting: PromptWeighting = "none", clip_skip: int = 1
     ) -> Condition:
         """What the UNet is told about pictures with these prompts, one row each.
 
@@ -112,7 +112,7 @@ class LatentDiffusion:
         ``calotype.conditioning.prompt``.
         """
         tokenizer, encoder = self.text.tokenizer, self.text.encoder
-        return Condition(context=contexts(tokenizer, encoder, prompts, weighting, clip_skip))
+        return Condition(context=encode_prompts(tokenizer, encoder, prompts, weighting, clip_skip))
 
     def denoiser(self) -> Denoiser:
         """The UNet, with its schedule and the meaning of its output, as samplers take it."""

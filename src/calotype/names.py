@@ -6,7 +6,7 @@ Prediction = Literal["epsilon", "v_prediction", "sample"]
 """What a UNet says; ``diffusion.prediction`` tells what it means."""
 
 Density = Literal["uniform", "logit_normal"]
-"""How often a training draws each noise level; ``training.draws`` tells how."""
+"""How often a training draws each noise level; ``training.noise_and_timesteps`` tells how."""
 
 PromptKind = Literal["single", "pair", "held_out"]
 """What the prompts of an evaluation ask for; ``evaluation.prompts`` tells."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from calotype.autoencoder import Autoencoder, AutoencoderConfig, VQAutoencoder, VQConfig
-from calotype.checkpoints.unfilled import unfilled
+from calotype.checkpoints.meta_init import on_meta
 from calotype.condition import Condition
 from calotype.errors import UserError
 from calotype.presets import (
@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 @cache
 def _sizes(name: str) -> list[int]:
-    with unfilled():
+    with on_meta():
         return [network.parameters for network in measured(preset(name))]
 
 
@@ -159,7 +159,7 @@ def test_a_preset_makes_the_shapes_it_says(name):
 @cache
 def _coded(config: AutoencoderConfig, shape: tuple[int, ...]) -> tuple[Shape, Shape]:
     """The shapes of a picture's latent, and of the picture made of that."""
-    with unfilled(), torch.no_grad():
+    with on_meta(), torch.no_grad():
         network = VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
         latent = network.encode(torch.empty(shape)).mean
         return tuple(latent.shape[1:]), tuple(network.decode(latent).shape)
@@ -167,7 +167,7 @@ def _coded(config: AutoencoderConfig, shape: tuple[int, ...]) -> tuple[Shape, Sh
 
 @cache
 def _denoised(config: UNetConfig, side: int) -> Shape:
-    with unfilled(), torch.no_grad():
+    with on_meta(), torch.no_grad():
         context, vector = None, None
         if config.reads_context:
             context = torch.empty(1, 3, *{*config.per_level(config.cross_attention_dim)})

@@ -14,7 +14,7 @@ from calotype.autoencoder.pixels import PixelsConfig
 from calotype.cli.app import main
 from calotype.evaluation import Report, evaluate, rows
 from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import KINDS, prompts
+from calotype.evaluation.prompts import KINDS, scene_prompts
 from calotype.evaluation.report import failures
 from calotype.generate.events import Picture
 from calotype.generate.pictures import to_images
@@ -71,11 +71,13 @@ def test_who_paints_what_was_asked_is_always_right(
     late = 0
 
     def painted(model, request, at_once):
-        scenes = {asked.prompt: asked.scene for kind in KINDS for asked in prompts(kind, COUNT)}
+        scenes = {
+            asked.prompt: asked.scene for kind in KINDS for asked in scene_prompts(kind, COUNT)
+        }
         asked = [scenes[prompt] for prompt in request.prompt]
         shown = render(asked[late:] + asked[:late], 128).pictures
         for index, image in enumerate(to_images(shown)):
-            yield Picture(index, image, request, made=None)
+            yield Picture(index, image, request, provenance=None)
 
     monkeypatch.setattr("calotype.evaluation.scenes.events", painted)
     pixels = replace(calotype.load(tiny), autoencoder=Pixels(PixelsConfig(3, 128)))

@@ -12,7 +12,7 @@ from PIL import Image
 import calotype
 from calotype import Picture, Preview, Progress, Sampling, TextToImage
 from calotype.cli.app import main
-from calotype.generate.together import batches, start
+from calotype.generate.batching import batches, start
 from calotype.model import LatentDiffusion
 
 QUICK = Sampling(steps=3, seed=5)
@@ -67,7 +67,7 @@ def test_a_picture_makes_itself_again(model, tmp_path):
 def test_noise_is_the_seeds_alone(model, batch_size):
     """However a request is cut into batches, picture k starts from and is fed the same noise."""
     request = TextToImage(prompt="", images=5, width=32, height=16, sampling=QUICK)
-    asked = [(k, request.alone(k)) for k in range(5)]
+    asked = [(k, request.single(k)) for k in range(5)]
     found = [start(model, batch, model.condition) for batch in batches(asked, batch_size, False)]
     assert [k for each in found for k in each.indices] == [0, 1, 2, 3, 4]
     for each in found:
@@ -85,7 +85,7 @@ def test_one_by_one_is_the_same_to_the_bit(model, sampler):
     for picture in calotype.run(model, request, batch_size=3, deterministic=True):
         (alone,) = calotype.run(model, picture.request, deterministic=True)
         assert (pixels(alone) == pixels(picture)).all()
-        assert picture.made.deterministic
+        assert picture.provenance.deterministic
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"])

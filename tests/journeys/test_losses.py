@@ -13,7 +13,7 @@ from runs import BATCH, diffusion_run, run_of
 from calotype.checkpoints.files import read_safetensors
 from calotype.diffusion import training_loss
 from calotype.training import TrainSettings, train
-from calotype.training.draws import added_noise, even_timesteps
+from calotype.training.noise_and_timesteps import added_noise, even_timesteps
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints
 from calotype.training.tasks.diffusion import DiffusionTask

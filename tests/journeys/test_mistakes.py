@@ -16,7 +16,7 @@ from PIL import Image
 
 from calotype.cli import pictures
 from calotype.cli.app import main
-from calotype.cli.progress import Shown
+from calotype.cli.progress import ProgressBar
 from calotype.generate.names import SamplerName, ScheduleName
 
 
@@ -207,14 +207,14 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
         autoencoder = {{ preset = "tiny" }}
         """
     )
-    tell = Shown.tell
+    tell = ProgressBar.tell
 
     def interrupted(shown, what, done, *rest):
         tell(shown, what, done, *rest)
         if (what, done) == ("training", 1):
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Shown, "tell", interrupted)
+    monkeypatch.setattr(ProgressBar, "tell", interrupted)
     assert main(["train", str(recipe), "--out", str(tmp_path / "my run"), "-s", "seed=4"]) == 130
     told, stopped = capsys.readouterr().err.splitlines()[-2:]
     assert stopped == "calotype: stopped"

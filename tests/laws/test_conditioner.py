@@ -15,7 +15,7 @@ from calotype.conditioning import (
 )
 from calotype.errors import UserError
 from calotype.presets import text_config
-from calotype.training.draws import kept
+from calotype.training.noise_and_timesteps import condition_dropout
 
 torch.manual_seed(0)
 TOKENIZER = Tokenizer.train(["a red cube and a blue ball"], 600, 8)
@@ -93,7 +93,7 @@ def test_one_mask_for_all_embedders() -> None:
 @given(st.integers(0, 10**9), st.integers(0, 2**63 - 1))
 def test_each_condition_is_left_out_at_its_own_share(first: int, seed: int) -> None:
     """And whatever becomes of the others: both are left out as often as chance has it."""
-    told = kept(torch.arange(first, first + 4000), seed, CONDITIONER).double()
+    told = condition_dropout(torch.arange(first, first + 4000), seed, CONDITIONER).double()
     shares = [0.1, 0.5, 0.25]
     # Four thousand draws deviate by less than 0.008; six deviations come once in 10^9.
     assert (1 - told).mean(0).tolist() == pytest.approx(shares, abs=6 * 0.008)

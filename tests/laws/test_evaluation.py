@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from calotype.evaluation import Share
-from calotype.evaluation.prompts import KINDS, prompts
+from calotype.evaluation.prompts import KINDS, scene_prompts
 from calotype.evaluation.reconstruction import psnr
 from calotype.scenes import HELD_OUT, relation
 
@@ -41,8 +41,8 @@ def test_psnr_of_a_part_sees_nothing_else() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_prompts_say_what_is_judged(kind) -> None:
     """Shape, colour and size of every object; the first n of many are the first n of more."""
-    asked = prompts(kind, 40)
-    assert asked[:10] == prompts(kind, 10)
+    asked = scene_prompts(kind, 40)
+    assert asked[:10] == scene_prompts(kind, 10)
     for each in asked:
         pairs = {(thing.colour, thing.shape) for thing in each.scene.objects}
         assert len(pairs) == (2 if kind == "pair" else 1)

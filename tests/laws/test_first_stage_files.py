@@ -15,11 +15,11 @@ from calotype.autoencoder.config import BLOCKS
 from calotype.checkpoints import load_autoencoder
 from calotype.checkpoints.component import FIRST_STAGES, Component, shapes
 from calotype.checkpoints.first_stage import ASSUMED, autoencoder_in, read_autoencoder
-from calotype.checkpoints.form import form_of, same_form
+from calotype.checkpoints.infer_config import infer_config, same_shapes
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import autoencoder, compvis
 from calotype.checkpoints.save import write_first_stage
-from calotype.checkpoints.single import Single
+from calotype.checkpoints.single_file import SingleFile
 from calotype.errors import UserError
 from calotype.presets import sd1, sd2
 
@@ -110,13 +110,13 @@ def test_a_file_of_ours_says_all_in_its_header(config) -> None:
 @settings(max_examples=10)
 def test_the_published_folders_names_tell_the_same(config) -> None:
     """As files of theirs have them that lie without their folder."""
-    found = autoencoder_in(Single(Path("x.safetensors"), drawn(config).tensors))
-    assert same_form(found.config, config)
+    found = autoencoder_in(SingleFile(Path("x.safetensors"), drawn(config).tensors))
+    assert same_shapes(found.config, config)
 
 
 def assert_same(found: Component, wanted: Component) -> None:
     assert found.kind == wanted.kind
-    assert same_form(found.config, wanted.config)
+    assert same_shapes(found.config, wanted.config)
     assert found.tensors.keys() == wanted.tensors.keys()
     for name, tensor in wanted.tensors.items():
         assert torch.equal(found.tensors[name], tensor), name
@@ -171,7 +171,7 @@ def test_a_published_first_stage_is_told(name) -> None:
     with torch.device("meta"):
         ours = {n: torch.empty(s) for n, s in shapes(kind_of(config), config).items()}
     named = scatter(autoencoder.places(config, [*ours]), ours)
-    found = autoencoder_in(Single(Path("model.ckpt"), named))
+    found = autoencoder_in(SingleFile(Path("model.ckpt"), named))
     note = {"sample_size": config.sample_size}  # no tensor tells it
     assert replace(found.config, **note) == config
     assert len(found.tensors) == len(ours)
@@ -185,7 +185,7 @@ def test_a_scale_that_a_training_measured_is_read() -> None:
         ours = {n: torch.empty(s) for n, s in shapes(kind_of(config), config).items()}
     named = scatter(compvis.autoencoder_places(config, [*ours]), ours)
     beside = {"scale_factor": torch.tensor(0.25), "model.diffusion_model.x": torch.zeros(1)}
-    found = autoencoder_in(Single(Path("model.ckpt"), {**named, **beside}))
+    found = autoencoder_in(SingleFile(Path("model.ckpt"), {**named, **beside}))
     assert (found.config.scaling_factor, found.rule) == (0.25, "scale_factor of the file")
     assert found.dropped["model.diffusion_model.x"] == "no part of the autoencoder"
 
@@ -208,12 +208,12 @@ def test_a_file_that_is_none_is_named(change, words) -> None:
     tensors = scatter(autoencoder.places(named.config, [*named.tensors]), named.tensors)
     tensors = {n: t for n, t in (tensors | change).items() if t is not None}
     with pytest.raises(UserError) as caught:
-        autoencoder_in(Single(Path("model.ckpt"), tensors))
+        autoencoder_in(SingleFile(Path("model.ckpt"), tensors))
     assert all(word in str(caught.value) for word in ["model.ckpt", *words]), caught.value
 
 
 def test_what_no_tensor_tells_has_its_usual_value() -> None:
     named = drawn(AutoencoderConfig(block_out_channels=(64, 96), layers_per_block=1))
-    assert form_of(named.tensors).norm_num_groups == 32
+    assert infer_config(named.tensors).norm_num_groups == 32
     narrow = drawn(AutoencoderConfig(block_out_channels=(24, 40), norm_num_groups=4))
-    assert form_of(narrow.tensors).norm_num_groups == 8
+    assert infer_config(narrow.tensors).norm_num_groups == 8

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from calotype.conditioning.grammar import LOUDEST, MOST, at_step, composed, turns, weighted, words
+from calotype.conditioning.grammar import (
+    MAX_PARTS,
+    MAX_WEIGHT,
+    parse_weights,
+    parts_by_step,
+    plain_words,
+    resolve_schedule,
+    split_parts,
+)
 
 SIGNS = st.sampled_from(
     [*"()[]:|\\,. ", "BREAK", "AND", "(a:1.3)", "[a:b:.5]", "[a|b]", ":0.7", "1"]
@@ -27,27 +35,27 @@ NO_BREAK = PLAIN.filter(lambda text: "BREAK" not in text and "AND" not in text)
 @example("(" * 5000 + "a", 3, None)
 @example("[a:" * 1500 + "b" + ":1]" * 1500, 3, None)
 def test_no_text_is_an_error(text: str, steps: int, data: st.DataObject | None) -> None:
-    text = text.replace("AND", "and", max(0, text.count("AND") - MOST + 1))
+    text = text.replace("AND", "and", max(0, text.count("AND") - MAX_PARTS + 1))
     step = 0 if data is None else data.draw(st.integers(0, steps - 1))
-    for part, weight in composed(text):
+    for part, weight in split_parts(text):
         assert math.isfinite(weight)
-        for piece in weighted(at_step(part, step, steps)):
-            assert abs(piece.weight) <= LOUDEST
-    assert all(isinstance(each, str) for each in words(text[:60], 5, literal=False))
+        for piece in parse_weights(resolve_schedule(part, step, steps)):
+            assert abs(piece.weight) <= MAX_WEIGHT
+    assert all(isinstance(each, str) for each in plain_words(text[:60], 5, literal=False))
 
 
 @given(NO_BREAK)
 def test_words_without_signs_are_themselves(text: str) -> None:
-    assert composed(text) == [(text, 1.0)]
-    assert at_step(text, 0, 9) == text
-    (piece,) = weighted(text)
+    assert split_parts(text) == [(text, 1.0)]
+    assert resolve_schedule(text, 0, 9) == text
+    (piece,) = parse_weights(text)
     assert (piece.text, piece.weight) == (text, 1.0)
 
 
 @given(NO_BREAK.filter(bool))
 def test_what_is_escaped_is_words(text: str) -> None:
     for sign in "()[]\\":
-        (piece,) = weighted(f"\\{sign}{text}\\{sign}")
+        (piece,) = parse_weights(f"\\{sign}{text}\\{sign}")
         assert piece.text == f"{sign}{text}{sign}"
         assert piece.weight == 1
 
@@ -56,9 +64,9 @@ def test_what_is_escaped_is_words(text: str) -> None:
 def test_brackets_multiply(text: str, rounds: int, squares: int, weight: float) -> None:
     told = f"{weight:.4f}"
     for opening, closing in (("(" * rounds + "[" * squares, "]" * squares + ")" * rounds),):
-        (piece,) = weighted(f"{opening}{text}{closing}")
+        (piece,) = parse_weights(f"{opening}{text}{closing}")
         assert piece.weight == pytest.approx(1.1 ** (rounds - squares))
-        (piece,) = weighted(f"{opening}({text}:{told}){closing}")
+        (piece,) = parse_weights(f"{opening}({text}:{told}){closing}")
         assert piece.weight == pytest.approx(float(told) * 1.1 ** (rounds - squares))
         assert piece.text == text
 
@@ -68,21 +76,21 @@ def test_editing_changes_when_it_says(a: str, b: str, steps: int, data: st.DataO
     when = data.draw(st.integers(0, steps))
     for step in range(steps):
         expected = a if step < when else b
-        assert at_step(f"x[{a}:{b}:{when}]y", step, steps) == f"x{expected}y"
-        assert at_step(f"[{b}:{when}]", step, steps) == ("" if step < when else b)
-        assert at_step(f"[{a}::{when}]", step, steps) == (a if step < when else "")
+        assert resolve_schedule(f"x[{a}:{b}:{when}]y", step, steps) == f"x{expected}y"
+        assert resolve_schedule(f"[{b}:{when}]", step, steps) == ("" if step < when else b)
+        assert resolve_schedule(f"[{a}::{when}]", step, steps) == (a if step < when else "")
 
 
 @given(st.lists(NO_BREAK, min_size=2, max_size=5), st.integers(0, 40))
 def test_alternatives_take_turns(options: list[str], step: int) -> None:
-    assert at_step(f"[{'|'.join(options)}]", step, 50) == options[step % len(options)]
+    assert resolve_schedule(f"[{'|'.join(options)}]", step, 50) == options[step % len(options)]
 
 
 def shown(text: str, steps: int = 10) -> list[tuple[int, str]]:
     """The texts with the step, counted from 1, after which each ends."""
     found: list[tuple[int, str]] = []
     for step in range(steps):
-        now = at_step(text, step, steps)
+        now = resolve_schedule(text, step, steps)
         if found and found[-1][1] == now:
             found.pop()
         found.append((step + 1, now))
@@ -135,28 +143,28 @@ WEIGHED = {
 
 @pytest.mark.parametrize("text", WEIGHED)
 def test_published_examples_of_weights(text: str) -> None:
-    found = weighted(text)
+    found = parse_weights(text)
     assert [piece.text for piece in found] == [text for text, _ in WEIGHED[text]]
     assert [piece.weight for piece in found] == pytest.approx([w for _, w in WEIGHED[text]])
 
 
 def test_and_joins_with_weights() -> None:
-    assert composed("a cat AND a dog :0.5 AND\nred:1.2") == [
+    assert split_parts("a cat AND a dog :0.5 AND\nred:1.2") == [
         ("a cat ", 1.0),
         (" a dog ", 0.5),
         ("\nred", 1.2),
     ]
-    assert composed("A LAND and sand") == [("A LAND and sand", 1.0)]
+    assert split_parts("A LAND and sand") == [("A LAND and sand", 1.0)]
 
 
 @given(ANY, st.integers(1, 9))
 def test_without_grammar_every_sign_is_a_word(text: str, steps: int) -> None:
-    assert turns(text, steps, literal=True) == [(1.0, [text] * steps)]
-    assert "".join(words(text, steps, literal=True)) == text
+    assert parts_by_step(text, steps, literal=True) == [(1.0, [text] * steps)]
+    assert "".join(plain_words(text, steps, literal=True)) == text
 
 
 def test_parts_with_their_turns() -> None:
-    assert turns("a [b|c] AND d:0.5", 3, literal=False) == [
+    assert parts_by_step("a [b|c] AND d:0.5", 3, literal=False) == [
         (1.0, ["a b ", "a c ", "a b "]),
         (0.5, [" d", " d", " d"]),
     ]

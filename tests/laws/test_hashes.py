@@ -13,10 +13,10 @@ def test_one_file_is_known_as_in_the_web_ui(tmp_path: Path):
     for file in files:
         file.write_bytes(file.name.encode() * 1000)
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    assert hashes.hash_of(files[:1]) == digests[0][:10]
-    assert hashes.hash_of(files) == hashlib.sha256("".join(digests).encode()).hexdigest()[:10]
-    assert hashes.hash_of(files) != hashes.hash_of(files[::-1])
-    assert hashes.hash_of([]) == ""
+    assert hashes.model_hash(files[:1]) == digests[0][:10]
+    assert hashes.model_hash(files) == hashlib.sha256("".join(digests).encode()).hexdigest()[:10]
+    assert hashes.model_hash(files) != hashes.model_hash(files[::-1])
+    assert hashes.model_hash([]) == ""
 
 
 def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch):
@@ -28,17 +28,17 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(hashes, "sha256", lambda path: (read.append(path), whole(path))[1])
     file = tmp_path / "large"
     file.write_bytes(bytes(100))
-    first = hashes.hash_of([file])
-    assert hashes.hash_of([file]) == first
+    first = hashes.model_hash([file])
+    assert hashes.model_hash([file]) == first
     assert len(read) == 1
     file.write_bytes(b"x" * 100)
     os.utime(file, ns=(1, 1))
-    assert hashes.hash_of([file]) != first
+    assert hashes.model_hash([file]) != first
     assert len(read) == 2
     (kept,) = (tmp_path / "cache").rglob("*.json")
     for broken in ("", "[]", '"x"', '{"a": 1}', f'{{"{file.resolve()}": [100, 1]}}'):
         kept.write_text(broken)
-        assert hashes.hash_of([file]) == hashlib.sha256(b"x" * 100).hexdigest()[:10]
+        assert hashes.model_hash([file]) == hashlib.sha256(b"x" * 100).hexdigest()[:10]
 
 
 def test_what_cannot_be_kept_or_read_stops_nothing(tmp_path: Path, monkeypatch):
@@ -48,5 +48,5 @@ def test_what_cannot_be_kept_or_read_stops_nothing(tmp_path: Path, monkeypatch):
     (tmp_path / "cache" / "calotype" / "hashes.json").mkdir(parents=True)
     file = tmp_path / "large"
     file.write_bytes(bytes(100))
-    assert hashes.hash_of([file]) == hashes.sha256(file)[:10]
-    assert hashes.hash_of([tmp_path / "gone"]) == ""
+    assert hashes.model_hash([file]) == hashes.sha256(file)[:10]
+    assert hashes.model_hash([tmp_path / "gone"]) == ""

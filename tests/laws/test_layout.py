@@ -6,13 +6,13 @@ import torch
 from calotype.scenes import draw_scene
 from calotype.scenes.cells import CHANNELS, GRID, losses, targets
 from calotype.scenes.scene import GROUNDS
-from calotype.training.layout import Layout
+from calotype.training.layout_head import LayoutHead
 
 
 @pytest.mark.parametrize("width", [16, 48, 192])
 def test_every_cell_is_spoken_for(width: int) -> None:
     torch.manual_seed(0)
-    cells, grounds = Layout(width)(torch.randn(3, 5, width))
+    cells, grounds = LayoutHead(width)(torch.randn(3, 5, width))
     assert cells.shape == (3, CHANNELS, GRID, GRID)
     assert grounds.shape == (3, len(GROUNDS))
 
@@ -20,7 +20,7 @@ def test_every_cell_is_spoken_for(width: int) -> None:
 def test_the_order_of_the_context_says_nothing() -> None:
     """What is said of a caption depends on its tokens' vectors, as in the UNet: a set of them."""
     torch.manual_seed(0)
-    head, context = Layout(48).double(), torch.randn(2, 7, 48, dtype=torch.float64)
+    head, context = LayoutHead(48).double(), torch.randn(2, 7, 48, dtype=torch.float64)
     told, mixed = head(context), head(context[:, torch.randperm(7)])
     for one, other in zip(told, mixed, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
@@ -29,7 +29,7 @@ def test_the_order_of_the_context_says_nothing() -> None:
 def test_everything_that_is_said_can_be_learned() -> None:
     """Two captions, two scenes: after some steps they are told apart in every respect."""
     torch.manual_seed(0)
-    head, context = Layout(48), torch.randn(2, 7, 48)
+    head, context = LayoutHead(48), torch.randn(2, 7, 48)
     wanted = targets([draw_scene(7, index, objects=(2, 2)) for index in range(2)])
     optimizer = torch.optim.Adam(head.parameters(), 3e-3)
     history = []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from calotype.condition import Condition
 from calotype.diffusion import PREDICTIONS, SchedulerConfig, denoised, normal, training_loss
-from calotype.training.draws import added_noise
+from calotype.training.noise_and_timesteps import added_noise
 
 SCHEDULE = SchedulerConfig().schedule
 LATENTS, NOISE = normal(range(4), 0, "latents", (2, 3, 3)), normal(range(4), 0, "noise", (2, 3, 3))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from calotype.checkpoints.files import DTYPES, read_safetensors
-from calotype.checkpoints.mapped import let_go
+from calotype.checkpoints.mapped import release_pages
 from calotype.errors import UserError
 
 SHAPES = st.lists(st.integers(0, 40), max_size=3).map(tuple)
@@ -53,13 +53,13 @@ def test_what_was_let_go_is_read_again(sizes: list[int], tmp_path: Path) -> None
     save_file(tensors, path)
     found = read_safetensors(path)
     for name in found:
-        let_go(found[name])
+        release_pages(found[name])
         assert all(same(found[each], tensors[each]) for each in found)
 
 
 def test_what_is_in_no_file_stays() -> None:
     tensor = torch.arange(100_000.0)
-    let_go(tensor)
+    release_pages(tensor)
     assert torch.equal(tensor, torch.arange(100_000.0))
 
 
@@ -106,7 +106,7 @@ def test_a_file_in_half_precision_is_never_in_memory_whole(tmp_path: Path) -> No
     program = f"""
 from pathlib import Path
 from calotype.checkpoints.files import read_safetensors
-from calotype.checkpoints.mapped import let_go
+from calotype.checkpoints.mapped import release_pages
 def held(what):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
@@ -114,7 +114,7 @@ before = held("VmRSS")
 copies = []
 for tensor in read_safetensors(Path({str(path)!r})).values():
     copies.append(tensor.float())
-    let_go(tensor)
+    release_pages(tensor)
 print(held("VmHWM") - before)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -14,23 +14,23 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
 
 from calotype import Sampling, TextToImage, read_request
-from calotype.conditioning.prompt import Weighting as ReadWeighting
+from calotype.conditioning.prompt import PromptWeighting as ReadWeighting
 from calotype.diffusion.compatible import MODES
 from calotype.errors import UserError
 from calotype.generate import infotext
-from calotype.generate.made import Made
-from calotype.generate.metadata import encoded, read, rows
+from calotype.generate.metadata import encode_picture, metadata_rows, read_metadata
 from calotype.generate.names import (
     COMFY,
     DIFFUSERS,
-    TOLD_SAMPLERS,
-    TOLD_SCHEDULES,
     WEB_UI,
+    WEB_UI_SAMPLERS,
+    WEB_UI_SCHEDULES,
     SamplerName,
     ScheduleName,
-    named,
+    find_sampler,
 )
-from calotype.generate.request import LAST_SEED, Weighting
+from calotype.generate.provenance import Provenance
+from calotype.generate.request import MAX_SEED, PromptWeighting
 from calotype.names import Format
 from calotype.sampling import SAMPLERS, SPACINGS
 
@@ -56,7 +56,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
         guidance_schedule=draw(st.lists(st.floats(0, 1000), max_size=3).map(tuple)),
         guidance_rescale=draw(st.floats(0, 1)),
         eta=draw(st.none() | st.floats(0, 1)),
-        seed=draw(st.integers(0, LAST_SEED - 1000)),
+        seed=draw(st.integers(0, MAX_SEED - 1000)),
     )
     return TextToImage(
         prompt=draw(TEXT | st.lists(TEXT, min_size=1, max_size=3).map(tuple)),
@@ -64,7 +64,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
         width=draw(st.none() | st.integers(8, 8192)),
         height=draw(st.none() | st.integers(8, 8192)),
         images=draw(st.integers(1, 4)),
-        weighting=draw(st.sampled_from(get_args(Weighting))),
+        weighting=draw(st.sampled_from(get_args(PromptWeighting))),
         clip_skip=draw(st.integers(1, 12)),
         sampling=sampling,
     )
@@ -73,10 +73,10 @@ def requests(draw: st.DrawFn) -> TextToImage:
 @given(requests(), TEXT, st.sampled_from(["png", "jpeg", "webp"]))
 def test_a_request_survives_its_picture(asked: TextToImage, model: str, format: Format):
     """request -> file -> request is the identity, to the last bit of every number and sign."""
-    image, made = Image.new("RGB", (2, 2)), Made(model=model, deterministic=True, threads=2)
-    found = read(io.BytesIO(encoded(image, asked, made, format)))
-    assert (found.request, found.made, found.model) == (asked, made, model)
-    assert dict(rows(io.BytesIO(encoded(image, asked, made, format))))["seed"]
+    image, made = Image.new("RGB", (2, 2)), Provenance(model=model, deterministic=True, threads=2)
+    found = read_metadata(io.BytesIO(encode_picture(image, asked, made, format)))
+    assert (found.request, found.provenance, found.model) == (asked, made, model)
+    assert dict(metadata_rows(io.BytesIO(encode_picture(image, asked, made, format))))["seed"]
 
 
 def test_what_is_too_long_for_a_jpeg_stays_out():
@@ -88,9 +88,9 @@ def test_what_is_too_long_for_a_jpeg_stays_out():
         ("🖌" * 9_000, "🖌" * 9_000, False, False),
     ):
         long = TextToImage(prompt=prompt, negative_prompt=negative)
-        found = read(io.BytesIO(encoded(image, long, Made(), "jpeg")))
+        found = read_metadata(io.BytesIO(encode_picture(image, long, Provenance(), "jpeg")))
         assert ("parameters" in found.texts) == text
-        assert (found.made is not None) == request
+        assert (found.provenance is not None) == request
 
 
 @given(requests())
@@ -99,7 +99,7 @@ def test_alone_names_every_picture(asked: TextToImage):
 
     Alone, it is picture 0 of its own request.
     """
-    made = [asked.alone(k) for k in range(len(asked))]
+    made = [asked.single(k) for k in range(len(asked))]
     varied = asked.sampling.variation_strength > 0
     steps = [0 if varied else k for k in range(len(made))]
     assert [r.sampling.seed for r in made] == [asked.sampling.seed + k for k in steps]
@@ -109,7 +109,7 @@ def test_alone_names_every_picture(asked: TextToImage):
     assert [r.prompt for r in made] == [p for p in asked.prompts for _ in range(asked.images)]
     for request in made:
         assert len(request) == 1
-        assert request.alone(0) == request
+        assert request.single(0) == request
         assert TextToImage.model_validate(request.model_dump()) == request
 
 
@@ -127,8 +127,10 @@ def read_as_others_do(text: str) -> tuple[str, str, dict[str, Any]]:
 
 @given(requests(), TEXT)
 def test_others_read_the_parameters(asked: TextToImage, model: str):
-    alone = asked.alone(0)
-    prompt, negative, values = read_as_others_do(infotext.told(alone, Made(model=model)))
+    alone = asked.single(0)
+    prompt, negative, values = read_as_others_do(
+        infotext.write_infotext(alone, Provenance(model=model))
+    )
     assert prompt == alone.prompt
     assert negative == alone.negative_prompt
     assert values["Seed"] == str(alone.sampling.seed)
@@ -149,8 +151,8 @@ def test_parameters_as_the_web_ui_writes_them():
             sampler="dpm++2m", schedule="karras", steps=20, guidance_scale=7, seed=42
         ),
     )
-    made = Made(model="my, model", model_hash="0123456789")
-    assert infotext.told(request, made).rsplit(", Walk", 1)[0] == (
+    made = Provenance(model="my, model", model_hash="0123456789")
+    assert infotext.write_infotext(request, made).rsplit(", Walk", 1)[0] == (
         "a red cube,\non wood\n"
         "Negative prompt: blur\n"
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 42, "
@@ -159,7 +161,7 @@ def test_parameters_as_the_web_ui_writes_them():
 
 
 def asked_by(text: str) -> tuple[TextToImage, list[str]]:
-    return infotext.asked(infotext.taken_apart(text))
+    return infotext.request_from_infotext(infotext.parse_infotext(text))
 
 
 def said(request: TextToImage) -> TextToImage:
@@ -179,10 +181,10 @@ def test_what_is_written_is_read(asked: TextToImage, model: str):
     But for a prompt with a line that begins as the negative one does: there the text says something
     else than the whole request beside it.
     """
-    alone = said(asked.alone(0))
+    alone = said(asked.single(0))
     lines = alone.prompt.split("\n")
     assume(not any(line.lstrip().startswith("Negative prompt:") for line in lines))
-    assert asked_by(infotext.told(alone, Made(model=model))) == (alone, [])
+    assert asked_by(infotext.write_infotext(alone, Provenance(model=model))) == (alone, [])
 
 
 @given(TEXT | st.text())
@@ -192,7 +194,7 @@ def test_any_text_is_read(text: str):
     request, _ = asked_by(text)
     assert isinstance(request, TextToImage)
     if ":" not in text:
-        assert infotext.taken_apart(text).prompt == text.rstrip()
+        assert infotext.parse_infotext(text).prompt == text.rstrip()
 
 
 PAIRS = st.lists(
@@ -226,11 +228,11 @@ def test_a_long_line_takes_no_time():
 @settings(max_examples=300)
 def test_any_bytes_are_read(damage: bytes, format: Format, place: int):
     """A file with bytes overwritten is still a picture with or without a request, or a mistake."""
-    whole = encoded(Image.new("RGB", (2, 2)), TextToImage(prompt="a"), Made(), format)
+    whole = encode_picture(Image.new("RGB", (2, 2)), TextToImage(prompt="a"), Provenance(), format)
     place = min(place, len(whole))
     for data in (damage, whole[:place] + damage + whole[place + len(damage) :]):
         with contextlib.suppress(UserError):
-            read(io.BytesIO(data))
+            read_metadata(io.BytesIO(data))
 
 
 def test_a_text_of_the_web_ui():
@@ -287,7 +289,7 @@ def test_what_others_wrote_does_nothing_to_a_terminal():
     info.add_text("parameters", f"a\x1b[31m\nSteps: 2, Sampler: DDIM, {told}")
     buffer = io.BytesIO()
     Image.new("RGB", (2, 2)).save(buffer, format="PNG", pnginfo=info)
-    for name, text in rows(buffer):
+    for name, text in metadata_rows(buffer):
         assert name.isprintable()
         assert text.replace("\n", "").isprintable()
 
@@ -300,7 +302,7 @@ def test_a_comment_of_either_order():
         comment = b"UNICODE\0" + text.encode(f"utf-16-{order}")
         exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
         Image.new("RGB", (2, 2)).save(buffer, format="JPEG", exif=exif)
-        found = read(io.BytesIO(buffer.getvalue()))
+        found = read_metadata(io.BytesIO(buffer.getvalue()))
         assert found.request
         assert found.request.prompt == "a é cube"
         assert found.request.sampling.sampler == "k_euler_ancestral"
@@ -308,9 +310,9 @@ def test_a_comment_of_either_order():
 
 def test_every_sampler_has_its_place():
     """The record's names, kept apart so that it costs no torch, are those of what they name."""
-    assert set(get_args(SamplerName)) == set(SAMPLERS) == set(TOLD_SAMPLERS)
-    assert set(get_args(ScheduleName)) == set(SPACINGS) == set(TOLD_SCHEDULES)
-    assert set(get_args(Weighting)) == set(get_args(ReadWeighting))
+    assert set(get_args(SamplerName)) == set(SAMPLERS) == set(WEB_UI_SAMPLERS)
+    assert set(get_args(ScheduleName)) == set(SPACINGS) == set(WEB_UI_SCHEDULES)
+    assert set(get_args(PromptWeighting)) == set(get_args(ReadWeighting))
     assert set(get_args(Sampling.model_fields["noise"].annotation)) == set(MODES)
 
 
@@ -332,7 +334,7 @@ def test_names_that_hold_a_schedule():
     """As older web UIs wrote them; a schedule that is given comes first."""
     for name in WEB_UI:
         for told, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
-            assert named(f"{name} {told}") == (WEB_UI[name][0], schedule)
+            assert find_sampler(f"{name} {told}") == (WEB_UI[name][0], schedule)
     assert Sampling(sampler="DPM++ 2M Karras").schedule == "karras"
     assert Sampling(sampler="DPM++ 2M Karras", schedule="Exponential").schedule == "exponential"
     assert Sampling(sampler="Euler a", schedule="Automatic").schedule is None
@@ -350,9 +352,9 @@ def test_any_name_is_ours_or_an_error(name):
 
 
 def test_what_is_told_is_understood():
-    for ours, told in TOLD_SAMPLERS.items():
-        assert SAMPLERS[named(told)[0]].function is SAMPLERS[ours].function
-    for ours, told in TOLD_SCHEDULES.items():
+    for ours, told in WEB_UI_SAMPLERS.items():
+        assert SAMPLERS[find_sampler(told)[0]].function is SAMPLERS[ours].function
+    for ours, told in WEB_UI_SCHEDULES.items():
         if told not in ("Leading", "Trailing"):
             assert Sampling(schedule=told).schedule == ours
 
@@ -378,7 +380,7 @@ def test_a_foreign_picture_holds_no_request(tmp_path):
         {"guidance_rescale": 1.5},
         {"eta": float("inf")},
         {"seed": -1},
-        {"seed": LAST_SEED + 1},
+        {"seed": MAX_SEED + 1},
         {"sampler": "eulr"},
         {"schedule": "karas"},
         {"step": 5},
@@ -390,7 +392,7 @@ def test_every_field_is_bounded(values):
 
 
 def test_the_last_picture_has_a_seed_too():
-    last = Sampling(seed=LAST_SEED)
+    last = Sampling(seed=MAX_SEED)
     assert len(TextToImage(prompt="", sampling=last)) == 1
     with pytest.raises(ValidationError, match="take a smaller one"):
         TextToImage(prompt="", images=2, sampling=last)

@@ -71,10 +71,10 @@ def test_variations_lie_on_the_arc(share: float, seed: int) -> None:
 def test_variations_share_their_seed(images: int, seed: int, first: int, strength: float) -> None:
     sampling = Sampling(seed=seed, variation_seed=first, variation_strength=strength)
     request = TextToImage(prompt="a", images=images, sampling=sampling)
-    made = [request.alone(k) for k in range(images)]
+    made = [request.single(k) for k in range(images)]
     seeds = [(each.sampling.seed, each.sampling.variation_seed) for each in made]
     if strength:
         assert seeds == [(seed, first + k) for k in range(images)]
     else:
         assert seeds == [(seed + k, first) for k in range(images)]
-    assert all(each.alone(0) == each for each in made)
+    assert all(each.single(0) == each for each in made)

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calotype.condition import Condition, alike
+from calotype.condition import Condition, repeat_to_common_length
 from calotype.conditioning import CLIPTextEncoder, Tokenizer
-from calotype.conditioning.grammar import weighted
-from calotype.conditioning.prompt import BACK, chunks, contexts
+from calotype.conditioning.grammar import parse_weights
+from calotype.conditioning.prompt import COMMA_BACKTRACK, chunks, encode_prompts
 from calotype.layers.attention import attend
 from calotype.presets import text_config
 
@@ -29,12 +29,14 @@ TEXTS = WORDS.map(" ".join)
 def test_chunks_hold_all_tokens_in_order(text: str) -> None:
     found = chunks(TOKENIZER, text, "a1111")
     every = [id for chunk in found for id in chunk.ids]
-    assert every == [id for piece in weighted(text) for id in TOKENIZER.tokens(piece.text or "")]
+    assert every == [
+        id for piece in parse_weights(text) for id in TOKENIZER.tokens(piece.text or "")
+    ]
     assert all(len(chunk.ids) == len(chunk.weights) <= ROOM for chunk in found)
     comma = TOKENIZER.tokens(",")[0]
     for chunk in found[:-1]:
         # Full, or cut after a comma that is near the end.
-        near = ROOM - len(chunk.ids) < BACK and chunk.ids[-1] == comma
+        near = ROOM - len(chunk.ids) < COMMA_BACKTRACK and chunk.ids[-1] == comma
         assert len(chunk.ids) == ROOM or near
 
 
@@ -42,7 +44,7 @@ def test_chunks_hold_all_tokens_in_order(text: str) -> None:
 def test_a_text_that_fits_is_one_row_of_the_tokenizer(text: str) -> None:
     (first, *more) = chunks(TOKENIZER, text, "none")
     row = TOKENIZER.encode([text])[0].tolist()
-    assert TOKENIZER.row(first.ids)[: ROOM - BACK] == row[: ROOM - BACK]
+    assert TOKENIZER.row(first.ids)[: ROOM - COMMA_BACKTRACK] == row[: ROOM - COMMA_BACKTRACK]
     if not more:
         assert TOKENIZER.row(first.ids) == row
 
@@ -58,9 +60,9 @@ def test_a_break_ends_a_chunk() -> None:
 @torch.no_grad()
 def test_a_text_does_not_hear_of_the_others(weighting: str, texts: list[str]) -> None:
     """Its context is its own, repeated to the length of all."""
-    together = contexts(TOKENIZER, ENCODER, texts, weighting)
+    together = encode_prompts(TOKENIZER, ENCODER, texts, weighting)
     for text, row in zip(texts, together, strict=True):
-        alone = contexts(TOKENIZER, ENCODER, [text], weighting)[0]
+        alone = encode_prompts(TOKENIZER, ENCODER, [text], weighting)[0]
         assert len(row) % len(alone) == 0
         expected = alone.repeat(len(row) // len(alone), 1)
         # Larger products are rounded in another order.
@@ -85,23 +87,23 @@ def test_contexts_of_two_lengths_stand_side_by_side() -> None:
     both = Condition.stack([Condition(context=short), Condition(context=long)]).context
     assert both is not None
     assert both.shape == (3, 6, 4)
-    assert torch.equal(alike([short, long]), both)
+    assert torch.equal(repeat_to_common_length([short, long]), both)
     assert torch.equal(both[0], short[0].repeat(3, 1))
 
 
 @torch.no_grad()
 def test_weights_are_those_of_the_programs() -> None:
-    z = contexts(TOKENIZER, ENCODER, ["red cube"])[0]
-    empty = contexts(TOKENIZER, ENCODER, [""])[0]
+    z = encode_prompts(TOKENIZER, ENCODER, ["red cube"])[0]
+    empty = encode_prompts(TOKENIZER, ENCODER, [""])[0]
     weights = torch.ones(LONGEST, 1)
     weights[2] = 1.3
     a1111, comfy = (
-        contexts(TOKENIZER, ENCODER, ["red (cube:1.3)"], way)[0] for way in ("a1111", "comfy")
+        encode_prompts(TOKENIZER, ENCODER, ["red (cube:1.3)"], way)[0] for way in ("a1111", "comfy")
     )
     louder = z * weights
     torch.testing.assert_close(a1111, louder * (z.mean() / louder.mean()))
     torch.testing.assert_close(comfy, empty + (z - empty) * weights)
-    assert torch.equal(contexts(TOKENIZER, ENCODER, ["(red:1) cube"], "comfy")[0], z)
+    assert torch.equal(encode_prompts(TOKENIZER, ENCODER, ["(red:1) cube"], "comfy")[0], z)
 
 
 @torch.no_grad()
@@ -113,5 +115,5 @@ def test_clip_skip_reads_an_earlier_layer_after_the_same_norm() -> None:
         for layer in layers[: len(layers) + 1 - skip]:
             x = layer(x)
         expected = ENCODER.text_model.final_layer_norm(x)
-        found = contexts(TOKENIZER, ENCODER, ["a red cube"], clip_skip=skip)
+        found = encode_prompts(TOKENIZER, ENCODER, ["a red cube"], clip_skip=skip)
         assert torch.equal(found, expected)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from calotype.diffusion import Noise, SchedulerConfig
 from calotype.errors import UserError
-from calotype.sampling import SAMPLERS, SPACINGS, path, sampler
+from calotype.sampling import SAMPLERS, SPACINGS, make_path, sampler
 from calotype.sampling.sigmas import karras
 
 CONFIG = SchedulerConfig()
@@ -68,7 +68,7 @@ def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
     eta: float, steps: int, to_one: bool
 ) -> None:
     config = SchedulerConfig(set_alpha_to_one=to_one)
-    sigmas = path(config, "ddim", None, steps).sigmas
+    sigmas = make_path(config, "ddim", None, steps).sigmas
     alphas_cumprod = in_vp(sigmas)
     # Noise of the size of the prior, at the first level.
     start = math.hypot(1, float(sigmas[0]))
@@ -82,7 +82,7 @@ def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
 @pytest.mark.parametrize("steps", [1, 10, 250, 1000])
 def test_ddpm_is_the_textbook_posterior(steps: int) -> None:
     """Also on all 1000 timesteps, as it was trained: leading timesteps, down from the last."""
-    route = path(CONFIG, "ddpm", None, steps)
+    route = make_path(CONFIG, "ddpm", None, steps)
     expected = textbook_ddpm(NOISE.start().double(), in_vp(route.sigmas))
     x = last("ddpm", route.sigmas, scale=route.start) * route.final_alpha
     torch.testing.assert_close(x, expected, rtol=0, atol=1e-11)
@@ -172,7 +172,7 @@ def test_one_function_under_two_names(eta: float, steps: int) -> None:
 @given(st.integers(1, 60))
 def test_a_restart_goes_up_where_it_says(steps: int) -> None:
     """As many steps as were asked for; each way back begins at 2 and ends where it left."""
-    sigmas = path(CONFIG, "restart", None, steps).sigmas
+    sigmas = make_path(CONFIG, "restart", None, steps).sigmas
     assert len(sigmas) == steps + 1
     rises = (sigmas.diff() > 0).nonzero().flatten().tolist()
     assert len(rises) == (0 if steps < 20 else 1 if steps < 36 else 2)
@@ -188,7 +188,7 @@ def test_a_denoiser_that_knows_the_answer_ends_there(
 ) -> None:
     """From any start, whatever noise is added, to x0 plus the noise of the path's end."""
     answer = torch.linspace(-1, 1, 72, dtype=torch.float64).reshape(2, 4, 3, 3)
-    route = path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
+    route = make_path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
     walked = [
         *SAMPLERS[name].walk(
             lambda x, sigma: answer, NOISE.start() * route.start, route.sigmas, NOISE
@@ -208,7 +208,7 @@ def test_a_path_falls_from_within_the_table_to_its_end(
 ) -> None:
     if name == "lcm" and spacing is None:
         steps = min(steps, 50)
-    route = path(CONFIG, name, spacing, steps)
+    route = make_path(CONFIG, name, spacing, steps)
     levels = CONFIG.schedule.sigmas
     assert len(route.sigmas) == steps + 1
     assert float(route.sigmas[0]) <= float(levels[-1]) * (1 + 1e-12)
@@ -237,7 +237,7 @@ class OneDraw:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_as_many_steps_as_there_are_timesteps(name: str, spacing: str, steps: int) -> None:
     """Levels may meet there once they are rounded; no step divides by their distance."""
-    route = path(CONFIG, name, spacing, steps)
+    route = make_path(CONFIG, name, spacing, steps)
     x = NOISE.start()[:1, :1].double() * route.start
     *_, end = SAMPLERS[name].walk(flat, x, route.sigmas, OneDraw())
     assert bool(end.x.isfinite().all())
@@ -250,7 +250,7 @@ def flat(x: Tensor, sigma: float) -> Tensor:
 def test_the_first_levels_of_each_spacing() -> None:
     """Lin et al. 2023, table 2, for 10 steps; and 11 intervals for DPM-Solver."""
     t = {
-        (name, spacing): CONFIG.schedule.t(path(CONFIG, name, spacing, 10).sigmas[:3]).tolist()
+        (name, spacing): CONFIG.schedule.t(make_path(CONFIG, name, spacing, 10).sigmas[:3]).tolist()
         for name in ("ddim", "euler", "dpm++2m")
         for spacing in ("leading", "trailing", "linspace")
     }
@@ -264,10 +264,11 @@ def test_the_first_levels_of_each_spacing() -> None:
 def test_the_folder_decides_the_spacing_before_the_sampler_does() -> None:
     folder = SchedulerConfig(timestep_spacing="trailing", use_karras_sigmas=True)
     assert torch.equal(
-        path(folder, "euler", None, 9).sigmas, path(folder, "euler", "karras", 9).sigmas
+        make_path(folder, "euler", None, 9).sigmas, make_path(folder, "euler", "karras", 9).sigmas
     )
     assert torch.equal(
-        path(folder, "euler", "leading", 9).sigmas, path(CONFIG, "euler", "leading", 9).sigmas
+        make_path(folder, "euler", "leading", 9).sigmas,
+        make_path(CONFIG, "euler", "leading", 9).sigmas,
     )
 
 
@@ -279,7 +280,7 @@ def test_half_precision_is_walked_in_float32(name: str) -> None:
         seen.add(x.dtype)
         return toy(x, sigma)
 
-    sigmas = path(CONFIG, name, None, 3).sigmas
+    sigmas = make_path(CONFIG, name, None, 3).sigmas
     steps = [*SAMPLERS[name].walk(denoise, NOISE.start().half(), sigmas, NOISE)]
     assert seen == {torch.float32}
     assert steps[-1].x.dtype == torch.float32
@@ -293,7 +294,7 @@ def test_a_walk_does_nothing_until_it_is_asked() -> None:
         calls.append(sigma)
         return toy(x, sigma)
 
-    route = path(CONFIG, "euler", None, 20)
+    route = make_path(CONFIG, "euler", None, 20)
     walk = SAMPLERS["euler"].walk(denoise, NOISE.start() * route.start, route.sigmas, NOISE)
     assert not calls
     next(walk)
@@ -303,14 +304,14 @@ def test_a_walk_does_nothing_until_it_is_asked() -> None:
 @pytest.mark.parametrize("steps", [0, -1, 1001])
 def test_steps_out_of_range(steps: int) -> None:
     with pytest.raises(UserError, match=f"steps {steps}"):
-        path(CONFIG, "euler", None, steps)
+        make_path(CONFIG, "euler", None, steps)
 
 
 def test_names_that_are_not_in_the_tables() -> None:
     with pytest.raises(UserError, match='did you mean "euler_ancestral"'):
         sampler("euler_ancestrl")
     with pytest.raises(UserError, match='did you mean "karras"'):
-        path(CONFIG, "euler", "karas", 10)
+        make_path(CONFIG, "euler", "karas", 10)
     with pytest.raises(UserError, match="no share of noise"):
         SAMPLERS["lms"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)
 
@@ -331,7 +332,7 @@ def test_from_noise_alone(name: str, steps: int) -> None:
         prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
     )
     spread, middle = 0.5, 1.0
-    way = path(config, name, "karras" if name == "restart" else None, steps)
+    way = make_path(config, name, "karras" if name == "restart" else None, steps)
     noise = Noise([3, 4], (2, 2, 2))
     first = noise.start() * way.start
 

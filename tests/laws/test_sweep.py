@@ -12,9 +12,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from calotype import Sampling, Sweep, TextToImage
-from calotype.generate.labelled import swept
-from calotype.generate.request import VARIED
-from calotype.generate.together import batches, course
+from calotype.generate.batching import batch_key, batches
+from calotype.generate.request import SWEEPABLE
+from calotype.generate.sheets import sweep_sheet
 
 AXES = {
     "steps": [3, 7, 9],
@@ -50,10 +50,10 @@ def test_every_combination_is_made_once(asked: Sweep):
     counts = [len(values) for values in asked.over.values()]
     assert len(set(places)) == len(asked) == math.prod(counts)
     for k, place in enumerate(places):
-        alone = asked.alone(k)
+        alone = asked.single(k)
         for (name, values), number in zip(asked.over.items(), place, strict=True):
             assert value(alone, name) == values[number]
-        for name in set(VARIED) - asked.over.keys():
+        for name in set(SWEEPABLE) - asked.over.keys():
             assert value(alone, name) == value(BASE, name)
         assert k == sum(n * math.prod(counts[:axis]) for axis, n in enumerate(place))
 
@@ -61,15 +61,15 @@ def test_every_combination_is_made_once(asked: Sweep):
 @given(sweeps(), st.integers(1, 5) | st.none(), st.booleans())
 def test_what_walks_side_by_side(asked: Sweep, size: int | None, deterministic: bool):
     """Each picture in one batch, in order; a batch differs in words and seeds only, and is full."""
-    pictures = [(k, asked.alone(k)) for k in range(len(asked))]
+    pictures = [(k, asked.single(k)) for k in range(len(asked))]
     found = list(batches(pictures, size, deterministic))
     assert [each for batch in found for each in batch] == pictures
     room = 1 if deterministic else size or 2**20 // 64**2
     for batch in found:
         assert 1 <= len(batch) <= room
-        assert len({course(request) for _, request in batch}) == 1
+        assert len({batch_key(request) for _, request in batch}) == 1
     for one, after in pairwise(found):
-        assert len(one) == room or course(one[0][1]) != course(after[0][1])
+        assert len(one) == room or batch_key(one[0][1]) != batch_key(after[0][1])
 
 
 def test_a_sweep_survives_json():
@@ -99,7 +99,7 @@ def test_a_sheet_shows_each_picture_at_its_place():
     """Across, down, from sheet to sheet, whatever the order in which they were made."""
     asked = Sweep(base=BASE, over={"steps": (1, 2, 3), "seed": (7, 8), "sampler": ("ddim", "lms")})
     images = {k: Image.new("RGB", (20, 20), (k * 20, 0, 99)) for k in reversed(range(12))}
-    pixels = np.asarray(swept(asked, images))
+    pixels = np.asarray(sweep_sheet(asked, images))
     corners = [np.argwhere((pixels == (k * 20, 0, 99)).all(-1))[0].tolist() for k in range(12)]
     assert all((pixels == (k * 20, 0, 99)).all(-1).sum() == 400 for k in range(12)), "all is seen"
     assert corners == sorted(corners), "in the order in which one reads"

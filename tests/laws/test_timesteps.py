@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calotype.names import Density
-from calotype.training.draws import even_timesteps
+from calotype.training.noise_and_timesteps import even_timesteps
 
 RUN = 1000  # neighbours in a run; the gaps between golden-ratio multiples are below 1.9 / RUN
 

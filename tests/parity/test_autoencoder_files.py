@@ -17,7 +17,7 @@ from calotype.checkpoints import load_autoencoder
 from calotype.checkpoints.component import read_first_stage
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import autoencoder
-from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.load import read_parts, with_prediction_type
 from calotype.checkpoints.save import write_single
 from calotype.cli.app import main
 from calotype.evaluation.verify import verify
@@ -127,7 +127,7 @@ def test_half_precision_chooses_as_full_does(with_codebook: Path) -> None:
 
 
 def test_the_model_is_verified(with_codebook: Path) -> None:
-    rows = list(verify(decided(read_parts(with_codebook)), torch.float64))
+    rows = list(verify(with_prediction_type(read_parts(with_codebook)), torch.float64))
     assert all(row.within for row in rows), rows
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from calotype.condition import Condition
 from calotype.diffusion import Denoiser, Noise, SchedulerConfig
 from calotype.diffusion.config import TIMESTEP_SPACINGS
-from calotype.sampling import SAMPLERS, path
+from calotype.sampling import SAMPLERS, make_path
 
 SHAPE = (4, 3, 3)
 
@@ -116,7 +116,7 @@ def reference(
     scheduler = CLASSES[name].from_config({**values, **OPTIONS.get(name, {})})
     scheduler.set_timesteps(steps)
     sample = NOISE.start() * scheduler.init_noise_sigma
-    levels = path(SchedulerConfig.from_json(values), name, None, steps).sigmas[1:]
+    levels = make_path(SchedulerConfig.from_json(values), name, None, steps).sigmas[1:]
     for index, t in enumerate(scheduler.timesteps):
         if step_options.get("eta"):
             step_options["variance_noise"] = NOISE(index)
@@ -144,7 +144,7 @@ def compare(
     **options: Any,
 ) -> None:
     config = SchedulerConfig.from_json(values)
-    route = path(config, name, None, steps)
+    route = make_path(config, name, None, steps)
     denoiser = Denoiser(network, route.schedule, config.prediction_type)
     walk = SAMPLERS[name].walk(
         lambda x, sigma: denoiser(x, sigma, Condition()),
@@ -362,7 +362,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("spacing", ["linspace", "karras"])
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_formulas(name: str, spacing: str, steps: int, eta: float) -> None:
-    route = path(SchedulerConfig(), name, spacing, steps)
+    route = make_path(SchedulerConfig(), name, spacing, steps)
     start = NOISE.start().double() * route.start
     expected = list(PUBLISHED[name](start, route.sigmas.tolist(), eta))
     walk = SAMPLERS[name].walk(toy, start, route.sigmas, NOISE, eta=eta)

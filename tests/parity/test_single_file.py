@@ -19,10 +19,10 @@ from calotype.checkpoints import load
 from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, UNET, shapes
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import compvis
-from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.load import read_parts, with_prediction_type
 from calotype.checkpoints.prediction import tried_prediction
 from calotype.checkpoints.save import write_single
-from calotype.checkpoints.single import Single, open_single, single_parts
+from calotype.checkpoints.single_file import SingleFile, open_single_file, single_file_parts
 from calotype.errors import UserError
 from calotype.presets import unet_config
 from calotype.presets.families import FAMILIES
@@ -168,21 +168,21 @@ def test_a_file_of_no_known_family_says_what_it_holds(tmp_path: Path) -> None:
     path = tmp_path / "lora.safetensors"
     save_file({"lora_unet_x.alpha": torch.zeros(1)}, path)
     with pytest.raises(UserError, match=r"no Stable Diffusion.*lora_unet_x\.alpha"):
-        single_parts(open_single(path))
+        single_file_parts(open_single_file(path))
 
 
 def test_a_pickle_of_a_training_program_is_its_tensors(parts, tmp_path: Path) -> None:
     """A .ckpt without our header is told by its UNet; a tiny one is of no published family."""
     path = tmp_path / "trained.ckpt"
     torch.save({"state_dict": files(parts, tmp_path), "global_step": 875_000, "epoch": 3}, path)
-    single = open_single(path)
+    single = open_single_file(path)
     assert single.steps == 875_000
     assert_same(dict(single.tensors), files(parts, tmp_path))
     with pytest.raises(UserError, match="no known family"):
-        single_parts(single)
+        single_file_parts(single)
 
 
-def published(family, ema: bool) -> Single:
+def published(family, ema: bool) -> SingleFile:
     """A published file of a family, full size on "meta", with what training has left in it."""
     openclip = family.text.hidden_size == 1024
     layout = (
@@ -212,14 +212,14 @@ def published(family, ema: bool) -> Single:
     if ema:
         ours = on_meta(UNET, family.unet)
         tensors |= scatter(compvis.averaged_places(family.unet, [*ours]), ours)
-    return Single(Path("published.ckpt"), tensors)
+    return SingleFile(Path("published.ckpt"), tensors)
 
 
 @pytest.mark.parametrize("ema", [False, True])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_published_file_is_told_and_used_whole(family, ema: bool) -> None:
     single = published(family, ema)
-    parts = single_parts(single, ema)
+    parts = single_file_parts(single, ema)
     assert parts.family == family.name
     assert (parts.unet.config, parts.text.config) == (family.unet, family.text)
     assert parts.tokenizer.vocabulary.special["pad_token"] == family.pad_token
@@ -229,7 +229,7 @@ def test_a_published_file_is_told_and_used_whole(family, ema: bool) -> None:
     assert len(parts.dropped) + len(used) - fused == len(single.tensors)
     if not ema:
         with pytest.raises(UserError, match="no running average"):
-            single_parts(single, ema=True)
+            single_file_parts(single, ema=True)
 
 
 def test_other_forms_of_names_are_understood() -> None:
@@ -240,7 +240,7 @@ def test_other_forms_of_names_are_understood() -> None:
     for long, short in forms.items():
         renamed = {name.replace(long, short): tensor for name, tensor in renamed.items()}
     assert renamed.keys() != single.tensors.keys()
-    assert single_parts(Single(single.path, renamed)).family == "Stable Diffusion 1"
+    assert single_file_parts(SingleFile(single.path, renamed)).family == "Stable Diffusion 1"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,9 @@ def test_other_forms_of_names_are_understood() -> None:
 )
 def test_a_model_of_v_is_one_of_larger_pictures(steps, asked, prediction, side) -> None:
     single = published(FAMILIES[2], ema=False)
-    parts = decided(single_parts(Single(single.path, single.tensors, steps=steps)), asked)
+    parts = with_prediction_type(
+        single_file_parts(SingleFile(single.path, single.tensors, steps=steps)), asked
+    )
     assert parts.scheduler.prediction_type == prediction
     assert parts.unet.config.sample_size == side
     assert parts.unet.config.upcast_attention == (side == 96)

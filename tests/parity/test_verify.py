@@ -8,7 +8,7 @@ import torch
 from reference import redraw
 from tiny_pipeline import FAMILIES, pipeline
 
-from calotype.checkpoints.load import decided, read_parts
+from calotype.checkpoints.load import read_parts, with_prediction_type
 from calotype.evaluation.verify import verify
 
 # Inputs of the UNet beside the text, as the published families have them.
@@ -27,7 +27,7 @@ def test_all_components_are_equal_in_float64(family: str, kind: str, tmp_path: P
     config = {**made.unet.config, **UNETS[kind]}
     made.unet = redraw(diffusers.UNet2DConditionModel.from_config(config), 4)
     made.save_pretrained(tmp_path / "model")
-    rows = list(verify(decided(read_parts(tmp_path / "model")), torch.float64))
+    rows = list(verify(with_prediction_type(read_parts(tmp_path / "model")), torch.float64))
     assert [row.part for row in rows] == [
         "tokenizer",
         "text encoder",

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Adversarial = Literal["hinge", "vanilla"]
-MOST = 1e4  # of the adaptive weight
-TINY = 1e-4
+MAX_ADAPTIVE_WEIGHT = 1e4  # of the adaptive weight
+EPSILON = 1e-4
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial = "hinge") -> Tensor:
@@ -37,7 +37,7 @@ def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -
     """
     wanted = torch.autograd.grad(reconstruction, last, retain_graph=True)[0]
     found = torch.autograd.grad(adversarial, last, retain_graph=True)[0]
-    return (wanted.norm() / (found.norm() + TINY)).clamp(max=MOST).detach()
+    return (wanted.norm() / (found.norm() + EPSILON)).clamp(max=MAX_ADAPTIVE_WEIGHT).detach()
 
 
 def ramp(samples_seen: int, start: int, length: int) -> float:

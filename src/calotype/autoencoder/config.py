@@ -15,7 +15,7 @@ BLOCKS = {
 }
 """What the blocks of a level are called, without attention after each of them and with it."""
 
-MOST_LAYERS = 64
+MAX_LAYERS = 64
 
 # Fields of the published config.json with the values at which they ask for nothing.
 _INACTIVE: dict[str, tuple[Any, ...]] = {
@@ -60,9 +60,9 @@ class AutoencoderConfig:
     mid_block_add_attention: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.layers_per_block <= MOST_LAYERS:
+        if not 1 <= self.layers_per_block <= MAX_LAYERS:
             raise UserError(
-                f"layers_per_block = {self.layers_per_block}: must be from 1 to {MOST_LAYERS}"
+                f"layers_per_block = {self.layers_per_block}: must be from 1 to {MAX_LAYERS}"
             )
         for channels in self.block_out_channels:
             if channels % self.norm_num_groups:

@@ -12,7 +12,7 @@ BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 # Mean and deviation of ImageNet's colours, as they are published for pictures in [-1, 1].
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
-TINY = 1e-10
+EPSILON = 1e-10
 
 
 class Lpips(nn.Module):
@@ -58,4 +58,4 @@ class Lpips(nn.Module):
                 features = x.to(dtype)
                 # Where no channel answers, the gradient of this norm is 0; a root's would be NaN.
                 norm = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-                yield features / (norm + TINY)
+                yield features / (norm + EPSILON)

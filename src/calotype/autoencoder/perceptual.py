@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-TINY = 1e-10
+EPSILON = 1e-10
 
 
 def perceptual_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
@@ -26,4 +26,4 @@ def perceptual_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Te
 def _unit(features: Tensor) -> Tensor:
     """Unit length over the channels, in float32."""
     features = features.float()
-    return features / (features.square().sum(1, keepdim=True) + TINY).sqrt()
+    return features / (features.square().sum(1, keepdim=True) + EPSILON).sqrt()

@@ -25,8 +25,8 @@ from calotype.checkpoints.files import (
     write_json,
     write_safetensors,
 )
-from calotype.checkpoints.mapped import let_go
-from calotype.checkpoints.unfilled import unfilled
+from calotype.checkpoints.mapped import release_pages
+from calotype.checkpoints.meta_init import on_meta
 from calotype.checkpoints.weights import find_weights, read_weights
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
 from calotype.errors import UserError, nearest
@@ -145,7 +145,7 @@ def first_stage_kind(values: Any, where: object) -> Kind:
 def shapes(kind: Kind, config: Any) -> dict[str, torch.Size]:
     """The names and shapes of the tensors that a network of this config has."""
     try:
-        with unfilled():
+        with on_meta():
             network = kind.network(config)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{kind.folder}: no such network can be built: {error}") from None
@@ -165,7 +165,7 @@ def build(
     precision is slow and rarely what is wanted. last: nothing uses the component's tensors after
     this, and those that were copied can be let go.
     """
-    with unfilled():
+    with on_meta():
         network = component.kind.network(component.config)
     if dtype is None and torch.device(device).type == "cpu":
         dtype = torch.float32
@@ -173,7 +173,7 @@ def build(
     for name, tensor in component.tensors.items():
         placed[name] = tensor.to(device, dtype)
         if last and placed[name] is not tensor:
-            let_go(tensor)
+            release_pages(tensor)
     network.load_state_dict(placed, assign=True)
     return network.eval()
 

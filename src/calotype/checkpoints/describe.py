@@ -13,9 +13,9 @@ from calotype.checkpoints.component import CLIP_TEXT, Component, read_component
 from calotype.checkpoints.first_stage import ASSUMED, autoencoder_in, read_autoencoder
 from calotype.checkpoints.hashes import sha256
 from calotype.checkpoints.layouts import compvis
-from calotype.checkpoints.load import decided, find, read_parts
+from calotype.checkpoints.load import find, read_parts, with_prediction_type
 from calotype.checkpoints.parts import Parts, left_out
-from calotype.checkpoints.single import Single, open_single, single_parts
+from calotype.checkpoints.single_file import SingleFile, open_single_file, single_file_parts
 from calotype.checkpoints.weights import PICKLES, weight_files
 from calotype.errors import UserError
 
@@ -33,7 +33,7 @@ def describe(model: str | Path) -> Iterator[Row]:
             yield "family", "a text encoder with its tokenizer"
             yield (
                 CLIP_TEXT.folder,
-                _told(read_component(CLIP_TEXT, path / CLIP_TEXT.folder).tensors),
+                _parameter_summary(read_component(CLIP_TEXT, path / CLIP_TEXT.folder).tensors),
             )
         else:
             yield from _autoencoder(path, read_autoencoder(path))
@@ -42,25 +42,25 @@ def describe(model: str | Path) -> Iterator[Row]:
         raise UserError(
             f"{path}: expected a folder, or a file .safetensors, .ckpt, .pt, .pth or .bin"
         )
-    single = open_single(path)
+    single = open_single_file(path)
     if not single.whole:
         yield from _other(single)
         return
     try:
-        parts = single_parts(single)
+        parts = single_file_parts(single)
     except UserError as error:
         yield from _unknown(single, str(error).removeprefix(f"{path}: "))
     else:
         yield from _model(path, parts, single)
 
 
-def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[Row]:
+def _model(path: Path, parts: Parts, single: SingleFile | None = None) -> Iterator[Row]:
     yield "family", parts.family
     for component in parts.networks:
-        yield component.kind.folder, _told(component.tensors)
+        yield component.kind.folder, _parameter_summary(component.tensors)
     yield from _latents(parts.autoencoder)
     yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
-    known = decided(parts)
+    known = with_prediction_type(parts)
     yield "prediction", f"{known.scheduler.prediction_type} ({known.rule})"
     if single:
         averaged = any(name.startswith(compvis.AVERAGED_UNET) for name in single.tensors)
@@ -79,7 +79,7 @@ def _model(path: Path, parts: Parts, single: Single | None = None) -> Iterator[R
 
 def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
     yield "family", f"an autoencoder, {component.kind.published[1]}"
-    yield component.kind.folder, _told(component.tensors)
+    yield component.kind.folder, _parameter_summary(component.tensors)
     yield from _latents(component)
     yield "scaling_factor", f"{component.config.scaling_factor:g} ({component.rule})"
     if component.rule == ASSUMED:
@@ -97,7 +97,7 @@ def _latents(component: Component) -> Iterator[Row]:
         yield "codebook", f"{config.num_vq_embeddings:,} vectors"
 
 
-def _other(single: Single) -> Iterator[Row]:
+def _other(single: SingleFile) -> Iterator[Row]:
     """A file without a UNet: an autoencoder, or names and numbers."""
     try:
         component = autoencoder_in(single)
@@ -108,9 +108,9 @@ def _other(single: Single) -> Iterator[Row]:
         yield from _autoencoder(single.path, component)
 
 
-def _unknown(single: Single, why: str) -> Iterator[Row]:
+def _unknown(single: SingleFile, why: str) -> Iterator[Row]:
     yield "family", f"none that is known: {why}"
-    yield "tensors", _told(single.tensors)
+    yield "tensors", _parameter_summary(single.tensors)
     starts = Counter(name.split(".")[0] for name in single.tensors)
     for start, count in starts.most_common(12):
         first = next(n for n in single.tensors if n.split(".")[0] == start)
@@ -119,7 +119,7 @@ def _unknown(single: Single, why: str) -> Iterator[Row]:
     yield from _hashes(single.path)
 
 
-def _told(tensors: Mapping[str, Tensor]) -> str:
+def _parameter_summary(tensors: Mapping[str, Tensor]) -> str:
     """How many numbers, of which types."""
     types = Counter[str]()
     for tensor in tensors.values():

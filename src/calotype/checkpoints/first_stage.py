@@ -21,10 +21,10 @@ from calotype.checkpoints.component import (
     shapes,
     under_present_names,
 )
-from calotype.checkpoints.form import form_of, same_form
+from calotype.checkpoints.infer_config import infer_config, same_shapes
 from calotype.checkpoints.keymap import gather, shapes_there
 from calotype.checkpoints.layouts import autoencoder, compvis
-from calotype.checkpoints.single import Single, open_single, with_scale
+from calotype.checkpoints.single_file import SingleFile, open_single_file, with_scale
 from calotype.errors import UserError
 from calotype.presets.families import FAMILIES
 
@@ -41,7 +41,7 @@ def read_autoencoder(path: Path, own: Component | None = None) -> Component:
     if path.is_dir():
         inside = path / AUTOENCODER_KL.folder
         return read_first_stage(inside if inside.is_dir() else path)
-    return autoencoder_in(open_single(path), own)
+    return autoencoder_in(open_single_file(path), own)
 
 
 def autoencoder_alone(path: Path) -> Component | None:
@@ -51,11 +51,11 @@ def autoencoder_alone(path: Path) -> Component | None:
         more = inside & {"model_index.json", UNET.folder, CLIP_TEXT.folder}
         found = inside & {"config.json", AUTOENCODER_KL.folder}
         return read_autoencoder(path) if found and not more else None
-    single = open_single(path)
+    single = open_single_file(path)
     return None if single.whole else autoencoder_in(single)
 
 
-def autoencoder_in(single: Single, own: Component | None = None) -> Component:
+def autoencoder_in(single: SingleFile, own: Component | None = None) -> Component:
     """The autoencoder in an open file: see ``read_autoencoder``."""
     tensors, dropped = _bare(single)
     of_decoder = own if tensors and all(name.startswith(DECODER) for name in tensors) else None
@@ -80,7 +80,7 @@ def autoencoder_in(single: Single, own: Component | None = None) -> Component:
     return Component(kind, config, {**kept, **found}, single.path, dropped, rule)
 
 
-def _bare(single: Single) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _bare(single: SingleFile) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The autoencoder's tensors without the prefix that a whole model's have; what is left out."""
     start = compvis.AUTOENCODER
     named = under_present_names(single.tensors, compvis.ALIASES, single.path)
@@ -99,21 +99,21 @@ def _bare(single: Single) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _config(
-    single: Single, tensors: Mapping[str, Tensor], own: Component | None
+    single: SingleFile, tensors: Mapping[str, Tensor], own: Component | None
 ) -> tuple[AutoencoderConfig, str]:
     """The config of a file's autoencoder, and what tells the fields that no tensor tells."""
     if single.configs:
         where, values = f"{single.path}, in its header", single.configs[AUTOENCODER_KL.folder]
         return config_of(first_stage_kind(values, where), values, where), "the header"
     try:
-        form = form_of(tensors)
+        form = infer_config(tensors)
     except UserError as error:
         raise UserError(f"{single.path}: {error}") from None
     known = [(family.autoencoder, f"{family.name}'s, whose form it has") for family in FAMILIES]
     if own is not None:
         known.insert(0, (own.config, "the model's, whose form it has"))
-    told = ((config, rule) for config, rule in known if same_form(config, form))
-    config, rule = next(told, (form, ASSUMED))
+    matching = ((config, rule) for config, rule in known if same_shapes(config, form))
+    config, rule = next(matching, (form, ASSUMED))
     if "scale_factor" in single.tensors:
         return with_scale(config, single.tensors, single.path), "scale_factor of the file"
     return config, rule

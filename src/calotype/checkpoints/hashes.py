@@ -26,7 +26,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def hash_of(files: Sequence[Path]) -> str:
+def model_hash(files: Sequence[Path]) -> str:
     """What a model in these files is known by: ten digits of the SHA-256 of its file.
 
     As AUTOMATIC1111's web UI has it; of several files, of their SHA-256 in hex, one after the

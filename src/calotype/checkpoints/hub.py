@@ -32,10 +32,10 @@ def fetch(model: str) -> Path:
     try:
         return _cached(repository, revision or "main") or _fetched(repository, revision or None)
     except Exception as error:  # the hub's own, and those of whichever library speaks HTTP for it
-        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
             f'model "{model}": not a folder or file here, not in the cache, and the hub answered: '
-            f"{told}"
+            f"{reason}"
         ) from None
 
 

@@ -16,7 +16,7 @@ from calotype.checkpoints.folder import folder_parts
 from calotype.checkpoints.hub import fetch, is_id
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.prediction import tried_prediction
-from calotype.checkpoints.single import open_single, single_parts
+from calotype.checkpoints.single_file import open_single_file, single_file_parts
 from calotype.checkpoints.weights import weight_files
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder
 from calotype.diffusion import Prediction
@@ -59,7 +59,7 @@ def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = Fal
             raise UserError(f"--ema: {path} is a folder; only training checkpoints hold averages")
         parts = folder_parts(path)
     else:
-        parts = single_parts(open_single(path), ema)
+        parts = single_file_parts(open_single_file(path), ema)
     if vae is not None:
         other = read_autoencoder(find(vae), parts.autoencoder)
         parts = replace(parts, autoencoder=other, dropped={**parts.dropped, **other.dropped})
@@ -74,7 +74,7 @@ def assemble(
     prediction: Prediction | None = None,
 ) -> LatentDiffusion:
     """The model of these parts: see ``load``."""
-    parts = decided(parts, prediction)
+    parts = with_prediction_type(parts, prediction)
     unet = cast(UNet, build(parts.unet, device, dtype, last=True))
     text = cast(CLIPTextEncoder, build(parts.text, device, dtype, last=True))
     # What the autoencoder computes in is decided with its config at hand, by LatentDiffusion.to.
@@ -96,7 +96,7 @@ def _files(*components: Component) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(file.resolve() for file in files))
 
 
-def decided(parts: Parts, prediction: Prediction | None = None) -> Parts:
+def with_prediction_type(parts: Parts, prediction: Prediction | None = None) -> Parts:
     """The parts with what the UNet predicts: as given, as its files say, or as a trial tells."""
     rule = "as asked for"
     if prediction is None:

@@ -22,7 +22,7 @@ def map_file(path: Path) -> Tensor:
     return raw
 
 
-def let_go(tensor: Tensor) -> None:
+def release_pages(tensor: Tensor) -> None:
     """Give back the memory of a tensor that lies in a mapped file, after it has been copied.
 
     If it is used again, it is read again; what had been written to it is lost. A file in half

@@ -18,7 +18,7 @@ from calotype.errors import NotWhole, UserError
 LARGEST_PICKLE = 2**28  # bytes of the part that is code; of a whole Stable Diffusion it is 2 MB
 
 
-class _Left:
+class _Ignored:
     """What stands for an object that isn't needed: it takes anything and does nothing."""
 
     def __init__(self, *given: object) -> None: ...
@@ -40,7 +40,7 @@ _TENSORS = (
     "_codecs.encode",  # how bytes are spelled
 )
 _TYPES = r"torch\.(\w+Storage|(b?float|u?int|complex)\d+|bool)"
-_LEFT = (
+_IGNORED = (
     "numpy.core.multiarray._reconstruct",
     "numpy.ndarray",
     "numpy.core.multiarray.scalar",
@@ -63,7 +63,7 @@ def read_pickle(path: Path) -> Any:
             file.seek(0)
             for name in _named_in_zip(file, path) if zipped else _named(file):
                 _require_harmless(name, path)
-        with safe_globals([(_Left, name) for name in _LEFT]):
+        with safe_globals([(_Ignored, name) for name in _IGNORED]):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
@@ -123,7 +123,7 @@ def _globals(file: Any) -> Iterator[str]:
 
 
 def _require_harmless(name: str, path: Path) -> None:
-    if not (re.fullmatch(_TYPES, name) or name in _TENSORS or name in _LEFT):
+    if not (re.fullmatch(_TYPES, name) or name in _TENSORS or name in _IGNORED):
         raise UserError(
             f"{path}: refused: it names {name}, which tensors don't need and which could run code; "
             "ask for a .safetensors file"
@@ -132,5 +132,5 @@ def _require_harmless(name: str, path: Path) -> None:
 
 def _reason(error: Exception) -> str:
     """The line of an error that says why; torch puts advice before it that must not be followed."""
-    told = str(error).strip().split("WeightsUnpickler error:")[-1].strip()
-    return told.partition("\n")[0][:200] or type(error).__name__
+    reason = str(error).strip().split("WeightsUnpickler error:")[-1].strip()
+    return reason.partition("\n")[0][:200] or type(error).__name__

@@ -27,9 +27,9 @@ def tried_prediction(unet: UNet) -> tuple[Prediction, str]:
     words = torch.full((1, 2, width), CONSTANT).to(weight)
     output = unet(x, torch.tensor([float(NOISIEST)]).to(x.device), Condition(context=words))
     apart = (output.float() - CONSTANT).mean().item()
-    told = f"a trial at t = {NOISIEST}: output less input is {apart:.2f}"
+    rule = f"a trial at t = {NOISIEST}: output less input is {apart:.2f}"
     if apart < V_BELOW:
-        return "v_prediction", told
+        return "v_prediction", rule
     if abs(apart) <= EPSILON_WITHIN:
-        return "epsilon", told
-    return "epsilon", f"{told}, which says neither; --prediction chooses"
+        return "epsilon", rule
+    return "epsilon", f"{rule}, which says neither; --prediction chooses"

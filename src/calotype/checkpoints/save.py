@@ -14,7 +14,7 @@ from calotype.checkpoints.files import write_folder_atomically, write_json, writ
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import autoencoder, compvis
 from calotype.checkpoints.parts import Parts
-from calotype.checkpoints.single import HEADER
+from calotype.checkpoints.single_file import HEADER
 from calotype.conditioning import Tokenizer
 from calotype.conditioning.clip_vocabulary import clip_vocabulary
 from calotype.model import LatentDiffusion

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from calotype import __version__
-from calotype.cli.mistakes import in_one_line
+from calotype.cli.mistakes import one_line
 from calotype.errors import UserError
 
 COMMANDS = {
@@ -35,9 +35,9 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for name, told in COMMANDS.items():
+for name, text in COMMANDS.items():
     # By import path: a command's module is imported when it is called, and `--help` is quick.
-    app.command(f"calotype.cli.{name}:{name}", name=name, help=told)
+    app.command(f"calotype.cli.{name}:{name}", name=name, help=text)
 app.register_install_completion_command(help="Complete commands and options in your shell.")
 
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = app(arguments, print_error=False, exit_on_error=False)
     except (CycloptsError, UserError) as error:
-        print(f"calotype: {in_one_line(error, COMMANDS)}", file=sys.stderr)
+        print(f"calotype: {one_line(error, COMMANDS)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("calotype: stopped", file=sys.stderr)

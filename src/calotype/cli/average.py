@@ -29,10 +29,10 @@ def average(run: Path, out: Path, /, *, halflife: int) -> None:
         raise UserError(f"--halflife = {halflife}: must be 1 or more")
     if out.exists():
         raise UserError(f"{out}: is already there; name a new folder")
-    from calotype.cli.progress import Shown
+    from calotype.cli.progress import ProgressBar
     from calotype.training.posthoc import export_average
 
-    with Shown() as shown:
-        misfit = export_average(run, halflife, out, shown.tell, shown.note)
+    with ProgressBar() as bar:
+        misfit = export_average(run, halflife, out, bar.update, bar.note)
     print(f"calotype: nearest to that average within {misfit:.1%}", file=sys.stderr)
     print(out)

@@ -42,14 +42,16 @@ def convert(
     if out.exists():
         raise UserError(f"{out}: is already there; name a new {'file' if single else 'folder'}")
     from calotype.checkpoints.first_stage import ASSUMED, autoencoder_alone
-    from calotype.checkpoints.load import decided, find, read_parts
+    from calotype.checkpoints.load import find, read_parts, with_prediction_type
     from calotype.checkpoints.parts import Parts, left_out
     from calotype.checkpoints.save import write_first_stage, write_folder, write_single
     from calotype.cli.device import dtype_named
 
     found = autoencoder_alone(find(model))
     if found is None:
-        found = decided(read_parts(model, variant.vae, variant.ema), variant.prediction)
+        found = with_prediction_type(
+            read_parts(model, variant.vae, variant.ema), variant.prediction
+        )
         write = write_single if single else write_folder
         write(found, out, dtype_named(dtype))
     elif variant != Variant():
@@ -59,8 +61,8 @@ def convert(
     autoencoder = found.autoencoder if isinstance(found, Parts) else found
     if autoencoder.rule == ASSUMED:
         own = autoencoder.config
-        told = f"scaling_factor {own.scaling_factor:g}, norm_num_groups {own.norm_num_groups}"
-        print(f"{autoencoder.path}: {told}: {ASSUMED}", file=sys.stderr)
+        settings = f"scaling_factor {own.scaling_factor:g}, norm_num_groups {own.norm_num_groups}"
+        print(f"{autoencoder.path}: {settings}: {ASSUMED}", file=sys.stderr)
     for why, names in left_out(found.dropped):
         print(f"left out: {names}: {why}", file=sys.stderr)
     print(out)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from calotype.model import LatentDiffusion
 
 
-MOST = 10_000  # prompts that one request holds
+MAX_PROMPTS = 10_000  # prompts that one request holds
 
 
 @with_options(Sampling, leave_out=["seed"])
@@ -53,8 +53,8 @@ def evaluate(
     pictures: Path
         Write a contact sheet of the first pictures of each kind, one a prompt, a .png file.
     """
-    if not 1 <= count <= MOST:
-        raise UserError(f"--count = {count}: must be between 1 and {MOST:,}")
+    if not 1 <= count <= MAX_PROMPTS:
+        raise UserError(f"--count = {count}: must be between 1 and {MAX_PROMPTS:,}")
     for option, path in (("--failures", failures), ("--pictures", pictures)):
         if path is not None and path.suffix.lower() != ".png":
             raise UserError(f"{option} = {path}: must be a .png file")
@@ -84,13 +84,13 @@ def _report(
     model: LatentDiffusion, count: int, sampling: Sampling, kinds: tuple[PromptKind, ...]
 ) -> Report:
     from calotype import evaluation
-    from calotype.cli.progress import Shown
+    from calotype.cli.progress import ProgressBar
 
-    with Shown() as shown:
+    with ProgressBar() as bar:
         for event in evaluation.evaluate(model, count, sampling, kinds):
             if isinstance(event, evaluation.Report):
                 return event
-            shown.tell(event.part, event.done, event.total)
+            bar.update(event.part, event.done, event.total)
     raise AssertionError("an evaluation ends with its report")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from calotype.cli.options import from_options, with_options
-from calotype.cli.prompts import listed
-from calotype.cli.shared import How, Loading, ModelName
+from calotype.cli.prompts import read_prompts
+from calotype.cli.shared import Loading, ModelName, OutputOptions
 from calotype.errors import UserError
 from calotype.generate.request import TextToImage
 
@@ -19,7 +19,7 @@ def generate(
     given: dict[str, Any],
     model: ModelName = "scenes",
     loading: Loading = Loading(),
-    how: How = How(),
+    how: OutputOptions = OutputOptions(),
     grid: bool = False,
     prompts_from: Path | None = None,
 ) -> None:
@@ -40,7 +40,7 @@ def generate(
     """
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
     if prompts_from is not None:
-        prompts += listed(prompts_from)
+        prompts += read_prompts(prompts_from)
     if not prompts:
         raise UserError("no prompt: say in quotes what the picture shows, or name a --prompts-from")
     request = from_options(TextToImage, {**given, "prompt": prompts})

@@ -10,7 +10,7 @@ def inspect(path: Path, /) -> None:
 
     Of a model its family, networks and types, what its UNet predicts and by which rule that was
     found, and the hashes by which other programs know it; of an autoencoder alone its latents and
-    codebook, and what was assumed of it; of an unknown file, what can be told.
+    codebook, and what was assumed of it; of an unknown file, what is in it.
 
     Parameters
     ----------
@@ -18,13 +18,13 @@ def inspect(path: Path, /) -> None:
         A picture .png, .jpg or .webp; a packaged model's name, a folder, a file .safetensors,
         .ckpt, .pt, .pth or .bin, or a hub id.
     """
-    from calotype.generate.metadata import SUFFIXES, rows
+    from calotype.generate.metadata import SUFFIXES, metadata_rows
 
     if path.suffix.lower() in SUFFIXES:
-        described = rows(path)
+        described = metadata_rows(path)
     else:
         from calotype.checkpoints.describe import describe
 
         described = describe(path)
-    for name, told in described:
-        print(f"{name}: {told}")
+    for name, text in described:
+        print(f"{name}: {text}")

@@ -16,7 +16,7 @@ from calotype.errors import UserError, nearest
 from calotype.settings.schema import allowed, choices, either, field_of, shown
 
 
-def in_one_line(error: CycloptsError | UserError, commands: Iterable[str]) -> str:
+def one_line(error: CycloptsError | UserError, commands: Iterable[str]) -> str:
     """The message of a mistake: the option, the value, what is allowed, what to do."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())

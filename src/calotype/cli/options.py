@@ -81,8 +81,8 @@ def _parameter(path: tuple[str, ...], field: FieldInfo) -> inspect.Parameter:
     if get_origin(kind) is Literal:
         kind = str  # the record knows other names for some, and says which there are
     default = f"; default {field.default}" if field.default not in (None, "", ()) else ""
-    told = f"{field.description} ({allowed(field)}{default})"
-    annotation = Annotated[kind | None, Parameter(name=option(path), help=told)]
+    text = f"{field.description} ({allowed(field)}{default})"
+    annotation = Annotated[kind | None, Parameter(name=option(path), help=text)]
     return inspect.Parameter(
         path[-1], inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )

@@ -13,20 +13,20 @@ import torch
 from PIL.Image import Image
 
 from calotype.cli.folder import save, save_sheet
-from calotype.cli.progress import watched
-from calotype.cli.shared import How
-from calotype.conditioning.grammar import words
+from calotype.cli.progress import show_progress
+from calotype.cli.shared import OutputOptions
+from calotype.conditioning.grammar import plain_words
 from calotype.errors import UserError
-from calotype.generate.labelled import swept
 from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Sweep, TextToImage
 from calotype.generate.run import Request, events
+from calotype.generate.sheets import sweep_sheet
 from calotype.model import LatentDiffusion
 
 SHEET_PIXELS = 2**28  # of a sheet at most; the pictures on a larger one are made smaller
 
 
-def make(request: TextToImage, model: LatentDiffusion, how: How, grid: bool) -> None:
+def make(request: TextToImage, model: LatentDiffusion, how: OutputOptions, grid: bool) -> None:
     """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
     count = len(request)
     columns = request.images if len(request.prompts) > 1 else math.ceil(count**0.5)
@@ -40,17 +40,17 @@ def make(request: TextToImage, model: LatentDiffusion, how: How, grid: bool) -> 
     )
 
 
-def make_sweep(request: Sweep, model: LatentDiffusion, how: How) -> None:
+def make_sweep(request: Sweep, model: LatentDiffusion, how: OutputOptions) -> None:
     """Make the pictures of a sweep, and the sheet that shows them."""
     prompts = request.over.get("prompt", request.base.prompts)
-    _make(request, prompts, model, how, lambda made: swept(request, made))
+    _make(request, prompts, model, how, lambda made: sweep_sheet(request, made))
 
 
 def _make(
     request: Request,
     prompts: tuple[str, ...],
     model: LatentDiffusion,
-    how: How,
+    how: OutputOptions,
     on_a_sheet: Callable[[Mapping[int, Image]], Image] | None,
 ) -> None:
     if unknown := _unknown_words(model, request, prompts):
@@ -65,7 +65,7 @@ def _make(
 
 
 def _run(
-    model: LatentDiffusion, request: Request, how: How, keep: bool
+    model: LatentDiffusion, request: Request, how: OutputOptions, keep: bool
 ) -> tuple[dict[int, Image], list[Path]]:
     """The files of the pictures, and the pictures where they are to be kept in memory.
 
@@ -76,7 +76,7 @@ def _run(
     side = math.isqrt(SHEET_PIXELS // len(request))
     try:
         with within_memory():
-            for picture in watched(events(model, request, how.batch_size, how.deterministic)):
+            for picture in show_progress(events(model, request, how.batch_size, how.deterministic)):
                 paths.append(save(picture, how.out, how.format))
                 if keep:
                     picture.image.thumbnail((side, side))
@@ -105,6 +105,6 @@ def _unknown_words(model: LatentDiffusion, request: Request, prompts: tuple[str,
     """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
     first = request.base if isinstance(request, Sweep) else request
     steps, literal = first.sampling.steps, first.weighting == "none"
-    texts = (text for prompt in prompts for text in words(prompt, steps, literal))
+    texts = (text for prompt in prompts for text in plain_words(prompt, steps, literal))
     read = (model.text.tokenizer.unknown_words(text) for text in texts)
-    return list(dict.fromkeys(word for words in read for word in words))
+    return list(dict.fromkeys(word for plain_words in read for word in plain_words))

@@ -39,8 +39,8 @@ def _print(presets: list[Preset]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from calotype.checkpoints.unfilled import unfilled
-    from calotype.cli.progress import Shown
+    from calotype.checkpoints.meta_init import on_meta
+    from calotype.cli.progress import ProgressBar
     from calotype.presets import measured
 
     table = Table(box=None, pad_edge=False)
@@ -49,10 +49,10 @@ def _print(presets: list[Preset]) -> None:
     for title in ("parameters", "GFLOPs", "latent"):
         table.add_column(title, no_wrap=True, justify="right")
     table.add_column("source")
-    with Shown() as shown, unfilled():
+    with ProgressBar() as bar, on_meta():
         networks = []
         for number, preset in enumerate(presets):
-            shown.tell("presets", number, len(presets), preset.name)
+            bar.update("presets", number, len(presets), preset.name)
             networks.append(list(measured(preset)))
     for preset, own in zip(presets, networks, strict=True):
         name, latent, source = preset.name, "x".join(map(str, preset.latent)), preset.source

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 30
 
 
-class Shown:
-    """A context in which ``tell`` shows how far something is."""
+class ProgressBar:
+    """A context in which ``update`` shows how far something is."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}"),
+        )
         console = Console(stderr=True)
         self._plain = not console.is_terminal
         self._bar = Progress(
@@ -31,7 +35,7 @@ class Shown:
         self._tasks: dict[str, TaskID] = {}
         self._line_at = time.monotonic()
 
-    def __enter__(self) -> Shown:
+    def __enter__(self) -> ProgressBar:
         if not self._plain:
             self._bar.start()
         return self
@@ -40,41 +44,41 @@ class Shown:
         if not self._plain:
             self._bar.stop()
 
-    def tell(self, what: str, done: int, total: int, told: str = "") -> None:
-        """Show that ``done`` of ``total`` is done, and ``told`` beside it."""
-        counted = f"{done:,} of {total:,}  {told}".rstrip()
+    def update(self, what: str, done: int, total: int, detail: str = "") -> None:
+        """Show that ``done`` of ``total`` is done, and ``detail`` beside it."""
+        counted = f"{done:,} of {total:,}  {detail}".rstrip()
         if self._plain:
             if time.monotonic() - self._line_at > SECONDS_BETWEEN_LINES:
                 self._line_at = time.monotonic()
                 print(f"{what}: {counted}", file=sys.stderr)
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=total, told=counted)
-        self._bar.update(self._tasks[what], completed=done, total=total, told=counted)
+            self._tasks[what] = self._bar.add_task(what, total=total, detail=counted)
+        self._bar.update(self._tasks[what], completed=done, total=total, detail=counted)
 
     def note(self, text: str) -> None:
         """Say something that stays on the screen."""
         self._bar.console.print(f"calotype: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def watched(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
+def show_progress(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
     """The pictures among the events of a job, its progress shown."""
-    with Shown() as shown:
+    with ProgressBar() as bar:
         for event in happening:
             if isinstance(event, events.Progress):
-                shown.tell("steps", event.done, event.total)
+                bar.update("steps", event.done, event.total)
             elif isinstance(event, events.Picture):
                 yield event
 
 
-def follow(shown: Shown, run: Iterable[training.Progress]) -> bool:
+def follow(bar: ProgressBar, run: Iterable[training.TrainProgress]) -> bool:
     """Go through a training, its loss and its speed shown; whether it came to its end."""
     first, began, ended = None, time.monotonic(), True
     for step in run:
         if first is None:
             first, began = step.samples, time.monotonic()
         rate = (step.samples - first) / max(time.monotonic() - began, 1e-3)
-        told = f"loss {step.metrics['loss']:.4f}  {rate:.1f} pictures/s"
-        shown.tell("training", step.samples, step.total, told)
+        detail = f"loss {step.metrics['loss']:.4f}  {rate:.1f} pictures/s"
+        bar.update("training", step.samples, step.total, detail)
         ended = step.samples == step.total
     return ended

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from calotype.errors import UserError
-from calotype.generate.request import LONGEST_PROMPT
+from calotype.generate.request import MAX_PROMPT_LENGTH
 
 
-def listed(path: Path) -> tuple[str, ...]:
+def read_prompts(path: Path) -> tuple[str, ...]:
     """The prompts in a file; UserError if it holds none.
 
     Empty lines and those that begin with # are no prompts.
@@ -23,7 +23,7 @@ def listed(path: Path) -> tuple[str, ...]:
     if not prompts:
         raise UserError(f"--prompts-from = {path}: holds no prompt")
     for number, prompt in enumerate(prompts, start=1):
-        if len(prompt) > LONGEST_PROMPT:
-            told = f"has {len(prompt):,} characters, at most {LONGEST_PROMPT:,} are allowed"
-            raise UserError(f"--prompts-from = {path}: prompt {number} {told}")
+        if len(prompt) > MAX_PROMPT_LENGTH:
+            message = f"has {len(prompt):,} characters, at most {MAX_PROMPT_LENGTH:,} are allowed"
+            raise UserError(f"--prompts-from = {path}: prompt {number} {message}")
     return prompts

@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calotype.cli.shared import Folder, Loading
+from calotype.cli.shared import Loading, OutputFolder
 from calotype.errors import UserError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from calotype.generate.events import Picture
-    from calotype.generate.made import Made
+    from calotype.generate.provenance import Provenance
     from calotype.generate.request import TextToImage
     from calotype.model import LatentDiffusion
 
-MOST_THREADS = 256  # a picture may say any number
+MAX_THREADS = 256  # a picture may say any number
 
 
 def replay(
@@ -26,7 +26,7 @@ def replay(
     *,
     model: str | None = None,
     loading: Loading = Loading(),
-    out: Folder = Path("pictures"),
+    out: OutputFolder = Path("pictures"),
 ) -> int:
     """Make a picture again from what its file says, and tell what is not the same.
 
@@ -42,55 +42,55 @@ def replay(
         a picture has no say in which files are opened.
     """
     from calotype.cli.folder import check_writable, save
-    from calotype.generate.metadata import read, requested
+    from calotype.generate.metadata import read_metadata, require_request
 
-    found = read(picture)
-    request = requested(found, picture)
-    chosen = _named(found.model, picture) if model is None else model
+    found = read_metadata(picture)
+    request = require_request(found, picture)
+    chosen = _packaged_model(found.model, picture) if model is None else model
     check_writable(out)
     loaded = loading.load(chosen)
     for text in found.left_out:
         _say(f"left out: {text}")
-    again = _made_again(loaded, request.alone(0), found.made)
+    again = _remake(loaded, request.single(0), found.provenance)
     print(save(again, out))
-    if found.made:
-        for text in found.made.differences(again.made):
+    if found.provenance:
+        for text in found.provenance.differences(again.provenance):
             _say(text)
     return 0 if _same(picture, again.image) else 1
 
 
-def _named(model: str, picture: Path) -> str:
+def _packaged_model(model: str, picture: Path) -> str:
     """The packaged model that a picture names; UserError where it names none of them."""
     from calotype.checkpoints.load import MODELS
 
     if model not in MODELS:
-        told = f'"{model}"' if model else "one that it does not name"
-        raise UserError(f"{picture}: was made with {told}; say with --model which file that is")
+        name = f'"{model}"' if model else "one that it does not name"
+        raise UserError(f"{picture}: was made with {name}; say with --model which file that is")
     return model
 
 
-def _made_again(model: LatentDiffusion, request: TextToImage, made: Made | None) -> Picture:
-    """The picture of a request, made in the way in which the other one was ``made``."""
+def _remake(model: LatentDiffusion, request: TextToImage, provenance: Provenance | None) -> Picture:
+    """The picture of a request, made in the way in which the other one was ``provenance``."""
     import torch
 
     from calotype.cli.pictures import within_memory
-    from calotype.cli.progress import watched
+    from calotype.cli.progress import show_progress
     from calotype.generate.run import events
 
-    one_by_one = made is not None and made.deterministic
-    if made and one_by_one:
+    one_by_one = provenance is not None and provenance.deterministic
+    if provenance and one_by_one:
         # A sum's last bits are those of the way it was split.
-        torch.set_num_threads(min(made.threads or 1, MOST_THREADS))
+        torch.set_num_threads(min(provenance.threads or 1, MAX_THREADS))
     with within_memory():
-        (again,) = watched(events(model, request, deterministic=one_by_one))
+        (again,) = show_progress(events(model, request, deterministic=one_by_one))
     return again
 
 
 def _same(picture: Path, again: Image) -> bool:
     """Whether two pictures are the same, and say how far they are apart."""
-    from calotype.generate.pictures import apart
+    from calotype.generate.pictures import difference
 
-    most, share = apart(picture, again)
+    most, share = difference(picture, again)
     if most is None:
         _say("another size")
     elif most:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from calotype.scenes import SceneSource
 
-AT_ONCE = 16
-LARGEST = 4096  # pixels of a picture's side
+BATCH_SIZE = 16
+MAX_SIZE = 4096  # pixels of a picture's side
 
 
 def scenes(
@@ -55,7 +55,7 @@ def scenes(
         from every pair.
     """
     _check("--count", count, 1, None)
-    _check("--size", size, 8, LARGEST)
+    _check("--size", size, 8, MAX_SIZE)
     _check("--seed", seed, 0, 2**64 - 1)
     wanted = _object_range(objects)
     if grid is None and write is None:
@@ -122,12 +122,12 @@ def _check_empty(folder: Path) -> None:
 
 def _drawn(source: SceneSource) -> Iterator[tuple[Image, str]]:
     """Image and caption of every scene, progress shown."""
-    from calotype.cli.progress import Shown
+    from calotype.cli.progress import ProgressBar
     from calotype.generate.pictures import to_images
 
-    with Shown() as shown:
-        for start in range(0, len(source), AT_ONCE):
-            end = min(start + AT_ONCE, len(source))
+    with ProgressBar() as bar:
+        for start in range(0, len(source), BATCH_SIZE):
+            end = min(start + BATCH_SIZE, len(source))
             for example in source.examples(range(start, end)):
                 yield to_images(example.picture[None])[0], example.caption
-            shown.tell("scenes", end, len(source))
+            bar.update("scenes", end, len(source))

@@ -21,7 +21,7 @@ ModelName = Annotated[
     ),
 ]
 DeviceName = Annotated[str, Parameter(help="Where to compute: auto, cpu, cuda, cuda:1, mps, ...")]
-Folder = Annotated[
+OutputFolder = Annotated[
     Path,
     Parameter(
         help="Folder for the pictures, NNNNN-SEED and their format; nothing in it is overwritten."
@@ -65,10 +65,10 @@ class Loading(Variant):
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class How:
+class OutputOptions:
     """How pictures are made and kept, whatever they show."""
 
-    out: Folder = Path("pictures")
+    out: OutputFolder = Path("pictures")
 
     format: Format = "png"
     """png, which keeps every bit, or the smaller jpeg and webp; of a sheet always png."""

@@ -8,9 +8,9 @@ import secrets
 from typing import Any
 
 from calotype.cli.options import from_options, with_options
-from calotype.cli.shared import How, Loading, ModelName
+from calotype.cli.shared import Loading, ModelName, OutputOptions
 from calotype.errors import UserError
-from calotype.generate.request import MOST_CELLS, OPTIONAL, Sweep, TextToImage
+from calotype.generate.request import MAX_SWEEP_PICTURES, OPTIONAL, Sweep, TextToImage
 
 ABSENT = "none"  # how a value is said that is not there
 
@@ -22,7 +22,7 @@ def sweep(
     given: dict[str, Any],
     model: ModelName = "scenes",
     loading: Loading = Loading(),
-    how: How = How(),
+    how: OutputOptions = OutputOptions(),
 ) -> None:
     """Make a picture for every combination of some options' values, and a sheet that shows them.
 
@@ -40,8 +40,8 @@ def sweep(
     if len(varied) < len(over):
         raise UserError(f"--over {' --over '.join(over)}: names an option twice")
     if bool(prompts) == ("prompt" in varied):
-        told = "said twice, before --over and in it" if prompts else "none: say it in quotes"
-        raise UserError(f"prompts: {told}")
+        message = "said twice, before --over and in it" if prompts else "none: say it in quotes"
+        raise UserError(f"prompts: {message}")
     if len(prompts) > 1:
         varied["prompt"] = prompts
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
@@ -54,11 +54,11 @@ def sweep(
     make_sweep(request, loading.load(model), how)
 
 
-def _axis(told: str) -> tuple[str, tuple[Any, ...]]:
+def _axis(text: str) -> tuple[str, tuple[Any, ...]]:
     """("steps", (5, 10)) of "steps=5,10"."""
-    name, equals, values = told.partition("=")
+    name, equals, values = text.partition("=")
     if not equals:
-        raise UserError(f'--over = "{told}": must be OPTION=VALUE,VALUE,...')
+        raise UserError(f'--over = "{text}": must be OPTION=VALUE,VALUE,...')
     name = name.strip().removeprefix("--").replace("-", "_")
     try:
         (row,) = csv.reader([" ".join(values.splitlines())], skipinitialspace=True)
@@ -73,8 +73,9 @@ def _counted(value: str) -> list[Any]:
     if not (ends := re.fullmatch(r"(\d{1,16})\.\.(\d{1,16})", value)):
         return [value]
     first, last = map(int, ends.groups())
-    if not first <= last < first + MOST_CELLS:
+    if not first <= last < first + MAX_SWEEP_PICTURES:
         raise UserError(
-            f"--over: {value}: the first number must be the smaller, and at most {MOST_CELLS:,}"
+            f"--over: {value}: the first number must be the smaller, "
+            f"and at most {MAX_SWEEP_PICTURES:,}"
         )
     return [*range(first, last + 1)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from calotype.cli.options import from_options
-from calotype.generate.request import TextToImage, Weighting
+from calotype.generate.request import PromptWeighting, TextToImage
 
 
 def tokens(
     prompt: str,
     /,
     model: str = "scenes",
-    weighting: Weighting = "a1111",
+    weighting: PromptWeighting = "a1111",
     steps: int = 20,
 ) -> None:
     """Show what a prompt becomes: its parts, their chunks, the tokens with their weights.
@@ -30,8 +30,8 @@ def tokens(
         TextToImage, {"prompt": prompt, "weighting": weighting, "sampling": {"steps": steps}}
     )
     from calotype.checkpoints.load import read_parts
-    from calotype.conditioning.report import lines
+    from calotype.conditioning.report import describe_prompt
 
     tokenizer = read_parts(model).tokenizer
-    for line in lines(tokenizer, prompt, request.weighting, request.sampling.steps):
+    for line in describe_prompt(tokenizer, prompt, request.weighting, request.sampling.steps):
         print(line)

@@ -53,18 +53,18 @@ def train(
     if out is not None:
         changes = (*changes, f"out={json.dumps(str(out))}")
     settings = read_settings(TrainSettings, recipe, changes)
-    from calotype.cli.progress import Shown, follow
+    from calotype.cli.progress import ProgressBar, follow
     from calotype.training import train as run
 
-    with Shown() as shown, stop_at_interrupt() as stopped:
+    with ProgressBar() as bar, stop_at_interrupt() as stopped:
 
         def report(what: str, done: int, total: int) -> None:
-            shown.tell(what, done, total)
+            bar.update(what, done, total)
             if stopped:  # there is no checkpoint to write yet; the caches keep what they have
                 raise KeyboardInterrupt
 
-        steps = run(settings, resume, report, lambda: bool(stopped), shown.note)
-        ended = follow(shown, steps)
+        steps = run(settings, resume, report, lambda: bool(stopped), bar.note)
+        ended = follow(bar, steps)
     if not ended:
         again = [argument for change in changes for argument in ("-s", change)]
         words = shlex.join(["calotype", "train", str(recipe), *again, "--resume"])

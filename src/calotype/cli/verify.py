@@ -35,11 +35,11 @@ def verify(
     import torch
 
     from calotype.checkpoints.files import write_json
-    from calotype.checkpoints.load import decided, read_parts
+    from calotype.checkpoints.load import read_parts, with_prediction_type
     from calotype.cli.device import TYPES
     from calotype.evaluation.verify import verify as deviations
 
-    parts = decided(read_parts(model))
+    parts = with_prediction_type(read_parts(model))
     types = {**TYPES, "fp64": torch.float64}
     figures: dict[str, Any] = {}
     beyond: list[str] = []
@@ -49,8 +49,8 @@ def verify(
         for found in deviations(parts, types[name]):
             errors = f"{found.absolute:>10.1e}{found.relative:>10.1e}{found.bound:>10.0e}"
             print(f"{found.part:<20}{errors}{found.psnr:>9.1f} dB", flush=True)
-            told = {key: value for key, value in asdict(found).items() if key != "part"}
-            finite = {key: value if math.isfinite(value) else None for key, value in told.items()}
+            values = {key: value for key, value in asdict(found).items() if key != "part"}
+            finite = {key: value if math.isfinite(value) else None for key, value in values.items()}
             figures.setdefault(name, {})[found.part] = finite
             beyond += [] if found.within else [f"{found.part} in {name}"]
     if json is not None:

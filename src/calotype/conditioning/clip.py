@@ -20,7 +20,7 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-MOST_LAYERS = 64
+MAX_LAYERS = 64
 ACTIVATIONS = {"quick_gelu": quick_gelu, "gelu": F.gelu}
 
 # Fields of the published config.json with the values at which they ask for nothing; None: notes of
@@ -76,9 +76,9 @@ class CLIPTextConfig:
                 f'hidden_act = "{self.hidden_act}" is not supported, '
                 f"only {' or '.join(ACTIVATIONS)}"
             )
-        if not 1 <= self.num_hidden_layers <= MOST_LAYERS:
+        if not 1 <= self.num_hidden_layers <= MAX_LAYERS:
             raise UserError(
-                f"num_hidden_layers = {self.num_hidden_layers}: must be from 1 to {MOST_LAYERS}"
+                f"num_hidden_layers = {self.num_hidden_layers}: must be from 1 to {MAX_LAYERS}"
             )
         if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
             raise UserError(

@@ -9,8 +9,8 @@ from pathlib import Path
 from calotype.conditioning.vocabulary import DEFAULTS, Vocabulary
 
 MERGES = Path(__file__).parent / "clip_merges.txt.gz"
-LONGEST = 77
-PRINTED = (range(ord("!"), ord("~") + 1), range(0xA1, 0xAD), range(0xAE, 0x100))
+MAX_LENGTH = 77
+PRINTABLE = (range(ord("!"), ord("~") + 1), range(0xA1, 0xAD), range(0xAE, 0x100))
 
 
 def clip_vocabulary(pad_token: str = DEFAULTS["pad_token"]) -> Vocabulary:
@@ -19,7 +19,7 @@ def clip_vocabulary(pad_token: str = DEFAULTS["pad_token"]) -> Vocabulary:
     pad_token: what short texts are filled with: the end of text in Stable Diffusion 1, "!" in 2.
     """
     ids, merges = _tables()
-    return Vocabulary(ids, merges, DEFAULTS | {"pad_token": pad_token}, LONGEST)
+    return Vocabulary(ids, merges, DEFAULTS | {"pad_token": pad_token}, MAX_LENGTH)
 
 
 @cache
@@ -34,5 +34,5 @@ def _tables() -> tuple[dict[str, int], tuple[tuple[str, str], ...]]:
 
 def _letters() -> list[str]:
     """A printable character for each of 256 bytes (as GPT-2 has them): itself first, if it is."""
-    printed = [byte for part in PRINTED for byte in part]
+    printed = [byte for part in PRINTABLE for byte in part]
     return [*map(chr, printed), *(chr(256 + k) for k in range(256 - len(printed)))]

@@ -25,9 +25,9 @@ NUMBER = re.compile(rf"\s*({DIGITS})\s*")
 BREAK = re.compile(r"\bBREAK\b")
 AND = re.compile(r"\bAND\b")
 SIGNS = re.compile(rf"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?{DIGITS}\s*\)|\)|\]|[^\\()\[\]:]+|:")
-MOST = 16  # parts that AND joins
-LOUDEST = 100.0  # a greater weight is that
-DEEPEST = 20  # brackets in brackets; what is deeper is words
+MAX_PARTS = 16  # parts that AND joins
+MAX_WEIGHT = 100.0  # a greater weight is that
+MAX_DEPTH = 20  # brackets in brackets; what is deeper is words
 
 
 @dataclass(frozen=True)
@@ -38,33 +38,33 @@ class Piece:
     weight: float = 1.0
 
 
-def composed(prompt: str) -> list[tuple[str, float]]:
+def split_parts(prompt: str) -> list[tuple[str, float]]:
     """The texts that AND joins, with their weights; at least one."""
     found = []
     for part in AND.split(prompt):
-        told = WEIGHT.search(part)
-        found.append((part[: told.start()], _bounded(told[1])) if told else (part, 1.0))
-    if len(found) > MOST:
-        raise UserError(f"a prompt of {len(found)} parts: AND joins at most {MOST}")
+        weight = WEIGHT.search(part)
+        found.append((part[: weight.start()], _clamp_weight(weight[1])) if weight else (part, 1.0))
+    if len(found) > MAX_PARTS:
+        raise UserError(f"a prompt of {len(found)} parts: AND joins at most {MAX_PARTS}")
     return found
 
 
 @lru_cache(maxsize=4096)
-def at_step(text: str, step: int, steps: int) -> str:
+def resolve_schedule(text: str, step: int, steps: int) -> str:
     """The text that ``[a:b:when]`` and ``[a|b]`` leave at a step, counted from 0.
 
     when: a step, or with a point a part of the steps: ``a`` is there in that many of the first.
     """
-    return _edited(text, step, steps, DEEPEST) if "[" in text else text
+    return _resolve(text, step, steps, MAX_DEPTH) if "[" in text else text
 
 
-def weighted(text: str) -> list[Piece]:
+def parse_weights(text: str) -> list[Piece]:
     """Words with their weights, neighbours of equal weight joined; at least one piece."""
     pieces: list[tuple[str | None, float]] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}  # the piece after each that waits for its end
 
     def louder(start: int, by: float) -> None:
-        pieces[start:] = [(words, _bounded(weight * by)) for words, weight in pieces[start:]]
+        pieces[start:] = [(words, _clamp_weight(weight * by)) for words, weight in pieces[start:]]
 
     for sign in SIGNS.findall(text):
         if sign.startswith("\\"):
@@ -76,20 +76,20 @@ def weighted(text: str) -> list[Piece]:
         elif sign == ")" and opened["("]:
             louder(opened["("].pop(), ROUND)
         elif sign.startswith(":") and sign.endswith(")") and opened["("]:
-            louder(opened["("].pop(), _bounded(sign[1:-1]))
+            louder(opened["("].pop(), _clamp_weight(sign[1:-1]))
         else:
-            pieces += _broken(sign)
+            pieces += _split_at_break(sign)
     for bracket, by in (("(", ROUND), ("[", SQUARE)):
         for start in opened[bracket]:
             louder(start, by)
-    return _joined(pieces)
+    return _merge_pieces(pieces)
 
 
-def _bounded(weight: str | float) -> float:
-    return min(max(float(weight), -LOUDEST), LOUDEST)
+def _clamp_weight(weight: str | float) -> float:
+    return min(max(float(weight), -MAX_WEIGHT), MAX_WEIGHT)
 
 
-def _broken(text: str) -> Iterator[tuple[str | None, float]]:
+def _split_at_break(text: str) -> Iterator[tuple[str | None, float]]:
     """Words, and None for each BREAK between them, which takes the blanks around it along."""
     first, *others = BREAK.split(text)
     yield first.rstrip() if others else first, 1.0
@@ -98,7 +98,7 @@ def _broken(text: str) -> Iterator[tuple[str | None, float]]:
         yield words.lstrip() if number == len(others) else words.strip(), 1.0
 
 
-def turns(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
+def parts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
     """The parts of a prompt: the weight of each, and its text at each step of a walk.
 
     literal: every sign is a word, and there is one part.
@@ -106,20 +106,20 @@ def turns(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]
     if literal:
         return [(1.0, [prompt] * steps)]
     return [
-        (weight, [at_step(text, step, steps) for step in range(steps)])
-        for text, weight in composed(prompt)
+        (weight, [resolve_schedule(text, step, steps) for step in range(steps)])
+        for text, weight in split_parts(prompt)
     ]
 
 
-def words(prompt: str, steps: int, literal: bool) -> Iterator[str]:
+def plain_words(prompt: str, steps: int, literal: bool) -> Iterator[str]:
     """The words that a prompt says in a walk of so many steps, without the grammar between them."""
-    for _, texts in turns(prompt, steps, literal):
+    for _, texts in parts_by_step(prompt, steps, literal):
         for text in dict.fromkeys(texts):
-            pieces = [Piece(text)] if literal else weighted(text)
+            pieces = [Piece(text)] if literal else parse_weights(text)
             yield from (piece.text for piece in pieces if piece.text)
 
 
-def _joined(pieces: list[tuple[str | None, float]]) -> list[Piece]:
+def _merge_pieces(pieces: list[tuple[str | None, float]]) -> list[Piece]:
     found: list[Piece] = []
     for words, weight in pieces:
         before = found[-1] if found else None
@@ -132,9 +132,9 @@ def _joined(pieces: list[tuple[str | None, float]]) -> list[Piece]:
     return found or [Piece("")]
 
 
-def _edited(text: str, step: int, steps: int, depth: int) -> str:
+def _resolve(text: str, step: int, steps: int, depth: int) -> str:
     """The text with the brackets resolved that say when; all others stay for ``weighted``."""
-    found, at, ends = [], 0, _ends(text) if depth else {}
+    found, at, ends = [], 0, _matching_brackets(text) if depth else {}
     while at < len(text):
         if at not in ends:
             width = 2 if text[at] == "\\" else 1
@@ -142,26 +142,26 @@ def _edited(text: str, step: int, steps: int, depth: int) -> str:
             at += width
             continue
         inner = text[at + 1 : ends[at]]
-        chosen = _chosen(inner, step, steps)
-        kept = _edited(inner if chosen is None else chosen, step, steps, depth - 1)
+        chosen = _choose(inner, step, steps)
+        kept = _resolve(inner if chosen is None else chosen, step, steps, depth - 1)
         found.append(f"[{kept}]" if chosen is None else kept)
         at = ends[at] + 1
     return "".join(found)
 
 
-def _chosen(inner: str, step: int, steps: int) -> str | None:
+def _choose(inner: str, step: int, steps: int) -> str | None:
     """Which of a bracket's texts is there at a step; None if it is none that says when."""
-    parts = _parts(inner, ":")
+    parts = _split_top_level(inner, ":")
     when = NUMBER.fullmatch(parts[-1]) if len(parts) in (2, 3) else None
     if when:
         before, after = ("", parts[0]) if len(parts) == 2 else (parts[0], parts[1])
         count = min(float(when[1]) * (steps if "." in when[1] else 1), steps)
         return before if step + 1 <= int(count) else after
-    options = _parts(inner, "|")
+    options = _split_top_level(inner, "|")
     return options[step % len(options)] if len(options) > 1 else None
 
 
-def _ends(text: str) -> dict[int, int]:
+def _matching_brackets(text: str) -> dict[int, int]:
     """Where each square bracket closes, by where it opens."""
     found: dict[int, int] = {}
     opened: list[int] = []
@@ -177,7 +177,7 @@ def _ends(text: str) -> dict[int, int]:
     return found
 
 
-def _parts(text: str, mark: str) -> list[str]:
+def _split_top_level(text: str, mark: str) -> list[str]:
     """The text between marks that stand in no bracket and after no backslash."""
     found, depth, at, begin = [], 0, 0, 0
     while at < len(text):

@@ -9,16 +9,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from calotype.condition import alike
+from calotype.condition import repeat_to_common_length
 from calotype.conditioning.clip import CLIPTextEncoder
-from calotype.conditioning.grammar import Piece, weighted
+from calotype.conditioning.grammar import Piece, parse_weights
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.errors import UserError
 
-Weighting = Literal["a1111", "comfy", "none"]
-NO_MEAN = 0.02  # of the spread: what a mean is at least, to be restored
-MOST = 64  # chunks of a prompt
-BACK = 20  # tokens that a comma may lie before a chunk's end for the next to begin after it
+PromptWeighting = Literal["a1111", "comfy", "none"]
+SMALL_MEAN = 0.02  # of the spread: what a mean is at least, to be restored
+MAX_CHUNKS = 64  # chunks of a prompt
+COMMA_BACKTRACK = (
+    20  # tokens that a comma may lie before a chunk's end for the next to begin after it
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Chunk:
     weights: tuple[float, ...]
 
 
-def chunks(tokenizer: Tokenizer, text: str, weighting: Weighting) -> list[Chunk]:
+def chunks(tokenizer: Tokenizer, text: str, weighting: PromptWeighting) -> list[Chunk]:
     """The chunks of a text; at least one, which may be empty.
 
     As AUTOMATIC1111's web UI cuts: after the last comma if that is near the end, else where the
@@ -40,14 +42,14 @@ def chunks(tokenizer: Tokenizer, text: str, weighting: Weighting) -> list[Chunk]
     done: list[list[tuple[int, float]]] = []
     now: list[tuple[int, float]] = []
     after_comma = 0  # where the next chunk would begin; 0: nowhere before the end
-    for piece in [Piece(text)] if weighting == "none" else weighted(text):
+    for piece in [Piece(text)] if weighting == "none" else parse_weights(text):
         if piece.text is None:
             done.append(now)
             now, after_comma = [], 0
             continue
         for token in tokenizer.tokens(piece.text):
             if len(now) == room:
-                near = [token] != comma and after_comma and room - after_comma < BACK
+                near = [token] != comma and after_comma and room - after_comma < COMMA_BACKTRACK
                 place = after_comma if near else room
                 done.append(now[:place])
                 now, after_comma = now[place:], 0
@@ -56,16 +58,18 @@ def chunks(tokenizer: Tokenizer, text: str, weighting: Weighting) -> list[Chunk]
                 after_comma = len(now)
     if now or not done:
         done.append(now)
-    if len(done) > MOST:
-        raise UserError(f"a prompt of {len(done)} chunks: at most {MOST} are read; shorten it")
+    if len(done) > MAX_CHUNKS:
+        raise UserError(
+            f"a prompt of {len(done)} chunks: at most {MAX_CHUNKS} are read; shorten it"
+        )
     return [Chunk(*map(tuple, zip(*each, strict=True))) if each else Chunk((), ()) for each in done]
 
 
-def contexts(
+def encode_prompts(
     tokenizer: Tokenizer,
     encoder: CLIPTextEncoder,
     texts: Sequence[str],
-    weighting: Weighting = "none",
+    weighting: PromptWeighting = "none",
     clip_skip: int = 1,
 ) -> Tensor:
     """The context (B, N, D) of texts; those of fewer chunks are repeated to the length of all.
@@ -81,11 +85,13 @@ def contexts(
         rows.append(tokenizer.row(()))
     encoded = list(encoder(torch.tensor(rows, device=device), clip_skip))
     empty = encoded.pop() if weighting == "comfy" else None
-    found = [torch.cat([_weighed(encoded.pop(0), chunk, empty) for chunk in text]) for text in cut]
-    return alike([each[None] for each in found])
+    found = [
+        torch.cat([_apply_weights(encoded.pop(0), chunk, empty) for chunk in text]) for text in cut
+    ]
+    return repeat_to_common_length([each[None] for each in found])
 
 
-def _weighed(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
+def _apply_weights(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
     """The output (N, D) of one chunk with its weights; of start, end and padding they are 1."""
     if all(weight == 1 for weight in chunk.weights):
         return z
@@ -95,7 +101,7 @@ def _weighed(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
     if empty is not None:
         return (empty.float() + (wide - empty.float()) * weights).to(z.dtype)
     louder = wide * weights
-    mean, moved, least = wide.mean(), louder.mean(), NO_MEAN * wide.std()
+    mean, moved, least = wide.mean(), louder.mean(), SMALL_MEAN * wide.std()
     # Where a mean is next to nothing, their quotient is chance: some encoders have none.
     restored = mean / moved if min(abs(mean), abs(moved)) > least and mean * moved > 0 else 1.0
     return (louder * restored).to(z.dtype)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from calotype.conditioning.grammar import turns
-from calotype.conditioning.prompt import Chunk, Weighting, chunks
+from calotype.conditioning.grammar import parts_by_step
+from calotype.conditioning.prompt import Chunk, PromptWeighting, chunks
 from calotype.conditioning.tokenizer import Tokenizer
 
 
-def lines(tokenizer: Tokenizer, prompt: str, weighting: Weighting, steps: int) -> Iterator[str]:
+def describe_prompt(
+    tokenizer: Tokenizer, prompt: str, weighting: PromptWeighting, steps: int
+) -> Iterator[str]:
     """Each part of the prompt, each of the texts it is on the way, each of its chunks."""
-    parts = turns(prompt, steps, literal=weighting == "none")
+    parts = parts_by_step(prompt, steps, literal=weighting == "none")
     for number, (weight, texts) in enumerate(parts, start=1):
         if len(parts) > 1:
             yield f"part {number} of {len(parts)}, weight {weight:g}"
         for text in dict.fromkeys(texts):
             if len(set(texts)) > 1:
-                yield f"steps {_runs([k for k, each in enumerate(texts) if each == text])}: {text}"
+                steps_of_text = [k for k, each in enumerate(texts) if each == text]
+                yield f"steps {_format_steps(steps_of_text)}: {text}"
             yield from _chunks(tokenizer, chunks(tokenizer, text, weighting))
 
 
@@ -31,7 +34,7 @@ def _chunks(tokenizer: Tokenizer, found: list[Chunk]) -> Iterator[str]:
         )
 
 
-def _runs(steps: list[int]) -> str:
+def _format_steps(steps: list[int]) -> str:
     """Steps counted from 1, neighbours together: "1-4, 9"."""
     found: list[list[int]] = []
     for step in steps:

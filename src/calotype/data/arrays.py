@@ -26,8 +26,8 @@ def read_array(path: Path, channels: int) -> np.ndarray:
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror or error})") from None
     except _BROKEN as error:
-        told = str(error).partition("\n")[0][:200]
-        raise UserError(f"{path}: can't be read as an array ({told})") from None
+        reason = str(error).partition("\n")[0][:200]
+        raise UserError(f"{path}: can't be read as an array ({reason})") from None
     picture = array[..., None] if array.ndim == 2 else array
     if picture.ndim != 3 or picture.shape[2] != channels or not picture.size:
         raise UserError(

@@ -2,7 +2,7 @@
 
 from calotype.diffusion.config import SchedulerConfig
 from calotype.diffusion.denoiser import Denoiser, Network
-from calotype.diffusion.loss import WEIGHTINGS, Weighting, training_loss
+from calotype.diffusion.loss import WEIGHTINGS, LossWeighting, training_loss
 from calotype.diffusion.noise import Noise, integers, normal, uniform
 from calotype.diffusion.prediction import PREDICTIONS, Prediction, denoised, scalings, target
 from calotype.diffusion.schedule import Schedule
@@ -11,12 +11,12 @@ __all__ = [
     "PREDICTIONS",
     "WEIGHTINGS",
     "Denoiser",
+    "LossWeighting",
     "Network",
     "Noise",
     "Prediction",
     "Schedule",
     "SchedulerConfig",
-    "Weighting",
     "denoised",
     "integers",
     "normal",

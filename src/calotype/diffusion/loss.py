@@ -12,8 +12,8 @@ from calotype.diffusion.denoiser import Network
 from calotype.diffusion.prediction import Prediction, scalings, target
 from calotype.diffusion.schedule import Schedule
 
-Weighting = Literal["uniform", "min_snr", "p2"]
-WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+LossWeighting = Literal["uniform", "min_snr", "p2"]
+WEIGHTINGS: tuple[LossWeighting, ...] = get_args(LossWeighting)
 
 
 def training_loss(
@@ -24,7 +24,7 @@ def training_loss(
     t: Tensor,
     noise: Tensor,
     condition: Condition,
-    weighting: Weighting = "uniform",
+    weighting: LossWeighting = "uniform",
     gamma: float = 5.0,
     place_weights: Tensor | None = None,
 ) -> Tensor:
@@ -47,7 +47,7 @@ def training_loss(
 
 
 def loss_weight(
-    weighting: Weighting, prediction: Prediction, sigma: Tensor, gamma: float
+    weighting: LossWeighting, prediction: Prediction, sigma: Tensor, gamma: float
 ) -> Tensor:
     """The weight (B,) of the squared error of the network's output at noise levels ``sigma``.
 

@@ -17,17 +17,17 @@ PICTURE_SEED = 1  # of the first picture of each kind; the next has the next
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScenePrompt:
     """A prompt, and the scene whose ground, objects and order it states."""
 
     prompt: str
     scene: Scene
 
 
-def prompts(kind: PromptKind, count: int) -> list[Asked]:
+def scene_prompts(kind: PromptKind, count: int) -> list[ScenePrompt]:
     """The first ``count`` prompts of a kind."""
     number = 2 if kind == "pair" else 1
     split = "held_out" if kind == "held_out" else "train"
     source = SceneSource(PROMPT_SEED, count, objects=(number, number), split=split)
     scenes = [source.scene(index) for index in range(count)]
-    return [Asked(describe(scene, material=False), scene) for scene in scenes]
+    return [ScenePrompt(describe(scene, material=False), scene) for scene in scenes]

@@ -56,28 +56,28 @@ def reader_accuracy(report: Report) -> Share:
 def rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """(name, figure, 95 % interval, meaning) for a table, in reading order."""
     for kind, parts in report.parts.items():
-        yield (kind, *_told(report.shares[kind]), KINDS[kind])
+        yield (kind, *_format(report.shares[kind]), KINDS[kind])
         for name, share in parts.items():
-            yield (f"  {name}", *_told(share), "")
+            yield (f"  {name}", *_format(share), "")
     ceiling = "two objects, rendered and through the autoencoder, judged like pairs"
-    yield ("ceiling", *_told(report.shares["ceiling"]), ceiling)
+    yield ("ceiling", *_format(report.shares["ceiling"]), ceiling)
     whole, inside = report.reconstruction_psnr, report.object_psnr
-    yield ("reconstruction_psnr", *_told(whole, 2), "dB, the whole picture")
-    yield ("object_psnr", *_told(inside, 2), "dB, inside the objects")
+    yield ("reconstruction_psnr", *_format(whole, 2), "dB, the whole picture")
+    yield ("object_psnr", *_format(inside, 2), "dB, inside the objects")
     accuracy = reader_accuracy(report)
-    yield ("reader_accuracy", *_told(accuracy), "the reader's worst attribute on renderings")
+    yield ("reader_accuracy", *_format(accuracy), "the reader's worst attribute on renderings")
     for name, share in report.reading.items():
-        yield (f"  {name}", *_told(share), "")
+        yield (f"  {name}", *_format(share), "")
 
 
 def _value(found: Share | Mean) -> float:
     return found.fraction if isinstance(found, Share) else found.value
 
 
-def _told(found: Share | Mean, digits: int = 3) -> tuple[str, str]:
+def _format(found: Share | Mean, digits: int = 3) -> tuple[str, str]:
     between = found.interval
-    told = f"{between[0]:.{digits}f}-{between[1]:.{digits}f}" if between else ""
-    return f"{_value(found):.{digits}f}", told
+    interval = f"{between[0]:.{digits}f}-{between[1]:.{digits}f}" if between else ""
+    return f"{_value(found):.{digits}f}", interval
 
 
 def failures(report: Report) -> list[Judged]:

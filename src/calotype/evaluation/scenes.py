@@ -11,7 +11,7 @@ from PIL import Image
 from calotype.errors import UserError
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.mean import Mean
-from calotype.evaluation.prompts import KINDS, PICTURE_SEED, Asked, prompts
+from calotype.evaluation.prompts import KINDS, PICTURE_SEED, ScenePrompt, scene_prompts
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.evaluation.share import Share
 from calotype.generate.events import Picture, Progress
@@ -25,11 +25,11 @@ from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, STATED, Mistake, Reading, mistakes, shows
 
 RENDERING_SEED = 30_000  # renderings that no recipe of ours trains on
-AT_ONCE = 16
+BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
-class Working:
+class EvaluationProgress:
     """How far a part of an evaluation is."""
 
     part: str
@@ -75,7 +75,7 @@ def evaluate(
     count: int = 500,
     sampling: Sampling | None = None,
     kinds: Sequence[PromptKind] = tuple(KINDS),
-) -> Iterator[Working | Report]:
+) -> Iterator[EvaluationProgress | Report]:
     """Tell how an evaluation on ``count`` prompts of each kind goes; its report comes last.
 
     sampling: how pictures are made; None for the defaults. Its seed is not used: picture k of each
@@ -94,14 +94,14 @@ def evaluate(
 
 def _pictures(
     model: LatentDiffusion, reader: Reader, kind: PromptKind, count: int, report: Report
-) -> Iterator[Working]:
+) -> Iterator[EvaluationProgress]:
     """Make and read the pictures of one kind of prompts."""
-    asked = prompts(kind, count)
+    asked = scene_prompts(kind, count)
     request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=report.sampling)
     judged: list[Judged] = []
-    for event in events(model, request, AT_ONCE):
+    for event in events(model, request, BATCH_SIZE):
         if isinstance(event, Progress):
-            yield Working(kind, event.done * count // event.total, count)
+            yield EvaluationProgress(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):
             judged.append(judge(event.image, asked[event.index], reader))
     report.pictures[kind] = judged
@@ -112,7 +112,7 @@ def _pictures(
     report.parts[kind] = {name: Share(n - wrong[name], n) for name, n in seen.items()}
 
 
-def judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
+def judge(image: Image.Image, asked: ScenePrompt, reader: Reader) -> Judged:
     """What a picture shows otherwise than it was asked for, as the reader tells."""
     device = next(reader.parameters()).device
     (reading,) = read(reader, to_picture(image)[None].to(device))
@@ -122,15 +122,15 @@ def judge(image: Image.Image, asked: Asked, reader: Reader) -> Judged:
 
 def _renderings(
     model: LatentDiffusion, reader: Reader, count: int, report: Report
-) -> Iterator[Working]:
+) -> Iterator[EvaluationProgress]:
     """Read held-out renderings of two objects, as they are and after the autoencoder."""
     source = SceneSource(RENDERING_SEED, count, objects=(2, 2), split="all")
     before: list[Reading] = []
     after: list[Reading] = []
     whole: list[float] = []
     inside: list[float] = []
-    for start in range(0, count, AT_ONCE):
-        stop = min(start + AT_ONCE, count)
+    for start in range(0, count, BATCH_SIZE):
+        stop = min(start + BATCH_SIZE, count)
         shown = render([source.scene(index) for index in range(start, stop)], SIZE)
         pictures = shown.pictures.to(model.device)
         kept = round_trip(model.autoencoder, pictures)
@@ -138,7 +138,7 @@ def _renderings(
         after += read(reader, kept)
         whole += psnr(kept, pictures).tolist()
         inside += psnr(kept, pictures, shown.objects.to(model.device) > 0).tolist()
-        yield Working("renderings", stop, count)
+        yield EvaluationProgress("renderings", stop, count)
     report.reconstruction_psnr, report.object_psnr = Mean(whole), Mean(inside)
     report.reading = _accuracies(before, source)
     kept_right = [shows(reading, source.scene(index)) for index, reading in enumerate(after)]

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from calotype.autoencoder import FirstStage, VQAutoencoder
 from calotype.checkpoints.component import PIXELS, Component, build
+from calotype.checkpoints.meta_init import on_meta
 from calotype.checkpoints.parts import Parts
-from calotype.checkpoints.unfilled import unfilled
 from calotype.condition import Condition
 from calotype.conditioning import CLIPTextEncoder, Tokenizer
 from calotype.diffusion import Denoiser, Noise, SchedulerConfig
 from calotype.errors import UserError
-from calotype.sampling import classifier_free, path, sampler
+from calotype.sampling import classifier_free, make_path, sampler
 from calotype.unet import UNet, UNetConfig
 
 BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
@@ -131,8 +131,10 @@ class Autoencoders:
         pictures = pictures.to(self.dtype)
         encoded = self.theirs.encode(pictures)
         mean = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mean
-        yield _apart("VAE encode", self.ours.encode(pictures).mean, mean, bound)
-        yield _apart("VAE decode", self.ours.decode(mean), self.theirs.decode(mean).sample, bound)
+        yield _deviation("VAE encode", self.ours.encode(pictures).mean, mean, bound)
+        yield _deviation(
+            "VAE decode", self.ours.decode(mean), self.theirs.decode(mean).sample, bound
+        )
 
     def picture(self, walked: Tensor, expected: Tensor, bound: float) -> Deviation:
         """The pictures of latents that either program came to by itself, scaled."""
@@ -147,7 +149,7 @@ class Autoencoders:
             wanted = self.theirs.decode(theirs, force_not_quantize=True).sample
         else:
             found, wanted = self.ours.decode(ours), self.theirs.decode(theirs).sample
-        return _apart("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), bound)
+        return _deviation("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), bound)
 
 
 def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
@@ -159,11 +161,11 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
     ids, their_ids = _ids(parts.tokenizer)
-    yield _apart("tokenizer", ids.double(), their_ids.double(), 0.0)
+    yield _deviation("tokenizer", ids.double(), their_ids.double(), 0.0)
 
     text = cast(CLIPTextEncoder, build(parts.text, dtype=dtype))
     context = _their_text(parts.text)(their_ids[:2]).last_hidden_state
-    yield _apart("text encoder", text(their_ids[:2]), context, bound)
+    yield _deviation("text encoder", text(their_ids[:2]), context, bound)
 
     unet, their_unet = cast(UNet, build(parts.unet, dtype=dtype)), _their_unet(parts.unet)
     latents = parts.autoencoder.config.diffused_channels
@@ -174,21 +176,21 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
         t = torch.full((2,), float(level), dtype=dtype)
         expected = their_unet(x, t, context, class_labels=vector).sample
         ours = unet(x, t, Condition(context=context, vector=vector))
-        yield _apart(f"UNet, t = {level}", ours, expected, bound)
+        yield _deviation(f"UNet, t = {level}", ours, expected, bound)
 
     stage = Autoencoders.of(parts.autoencoder, _of_autoencoder(parts, dtype))
     if stage:
         yield from stage.coded(draw, side, bound)
 
     noise, concat = draw(1, latents, side, side), x[:1, latents:]
-    ours = _walked(parts.scheduler, unet, noise, context, concat, vector)
-    expected = _their_walk(parts.scheduler, their_unet, noise, context, concat, vector)
-    yield _apart(f"{STEPS} steps of DDIM", ours, expected, of_walk)
+    ours = _our_sample(parts.scheduler, unet, noise, context, concat, vector)
+    expected = _their_sample(parts.scheduler, their_unet, noise, context, concat, vector)
+    yield _deviation(f"{STEPS} steps of DDIM", ours, expected, of_walk)
     if stage:
         yield stage.picture(ours, expected, of_walk)
 
 
-def _apart(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviation:
+def _deviation(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviation:
     differences = (ours.double() - reference.double()).abs()
     largest = differences.max().item()
     span = (reference.max() - reference.min()).double().item() or 1.0
@@ -224,7 +226,7 @@ def _their_text(component: Component) -> Any:
 
 
 def _their_unet(component: Component) -> Any:
-    with unfilled():
+    with on_meta():
         network = import_module("diffusers").UNet2DConditionModel.from_config(
             component.config.to_json()
         )
@@ -232,7 +234,7 @@ def _their_unet(component: Component) -> Any:
 
 
 def _their_autoencoder(component: Component) -> Any:
-    with unfilled():
+    with on_meta():
         kind = getattr(import_module("diffusers"), component.kind.published[1])
         network = kind.from_config(component.config.to_json())
     return _filled(network, component.tensors)
@@ -257,7 +259,7 @@ def _side(config: UNetConfig) -> int:
     return side if isinstance(side, int) else min(side)
 
 
-def _walked(
+def _our_sample(
     config: SchedulerConfig,
     unet: UNet,
     noise: Tensor,
@@ -266,23 +268,23 @@ def _walked(
     vector: Tensor | None,
 ) -> Tensor:
     """Ten steps of ours; the first row of ``context`` is asked for, the second is not."""
-    way = path(config, "ddim", SPACING, STEPS)
+    path = make_path(config, "ddim", SPACING, STEPS)
 
-    def told(row: int) -> Condition:
+    def condition(row: int) -> Condition:
         given = concat if concat.shape[1] else None
         label = None if vector is None else vector[:1]
         return Condition(context=context[row : row + 1], concat=given, vector=label)
 
-    denoiser = Denoiser(unet, way.schedule, config.prediction_type, noise.dtype)
-    denoise = classifier_free(denoiser, told(0), told(1), GUIDANCE, 0.0)
+    denoiser = Denoiser(unet, path.schedule, config.prediction_type, noise.dtype)
+    denoise = classifier_free(denoiser, condition(0), condition(1), GUIDANCE, 0.0)
     walk = sampler("ddim").walk(
-        denoise, noise * way.start, way.sigmas, Noise([SEED], noise.shape[1:])
+        denoise, noise * path.start, path.sigmas, Noise([SEED], noise.shape[1:])
     )
     *_, last = walk
-    return last.x * way.final_alpha
+    return last.x * path.final_alpha
 
 
-def _their_walk(
+def _their_sample(
     config: SchedulerConfig,
     unet: Any,
     noise: Tensor,

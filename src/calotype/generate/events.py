@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_atomically
-from calotype.generate.made import Made
-from calotype.generate.metadata import encoded, format_of
+from calotype.generate.metadata import encode_picture, format_of
+from calotype.generate.provenance import Provenance
 from calotype.generate.request import TextToImage
 from calotype.names import Format
 
@@ -43,13 +43,13 @@ class Picture:
 
     index: its place in the job that was run.
     request: makes this picture by itself; its seed is the picture's seed.
-    made: by what it was made.
+    provenance: by what it was made.
     """
 
     index: int
     image: Image.Image
     request: TextToImage
-    made: Made
+    provenance: Provenance
 
     @property
     def seed(self) -> int:
@@ -58,7 +58,7 @@ class Picture:
 
     def file(self, format: Format = "png") -> bytes:
         """The picture's file, its own request inside; JPEG and WebP lose a little of it."""
-        return encoded(self.image, self.request, self.made, format)
+        return encode_picture(self.image, self.request, self.provenance, format)
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all, in the format that its name ends with.

@@ -13,13 +13,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from calotype.generate.made import Made
-from calotype.generate.names import TOLD_SAMPLERS, WEB_UI, named, schedule_named, told_schedule
-from calotype.generate.request import LONGEST_PROMPT, TextToImage
+from calotype.generate.names import (
+    WEB_UI,
+    WEB_UI_SAMPLERS,
+    find_sampler,
+    find_schedule,
+    web_ui_schedule,
+)
+from calotype.generate.provenance import Provenance
+from calotype.generate.request import MAX_PROMPT_LENGTH, TextToImage
 
 NEGATIVE = "Negative prompt:"
-FEWEST = 3  # pairs that make the last line one of pairs
-LONGEST_LINE = 30_000  # a longer one is a prompt
+MIN_PAIRS = 3  # pairs that make the last line one of pairs
+MAX_LINE = 30_000  # a longer one is a prompt
 _PAIR = re.compile(r'(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 
 EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
@@ -28,8 +34,8 @@ EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
 RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
 """What stands in the text for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
 
-_OF_THEIRS = ("Model", "Model hash", "VAE hash", "Version", "User", "Walk")
-_MEANS_NOTHING = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}
+_IGNORED = ("Model", "Model hash", "VAE hash", "Version", "User", "Walk")
+_IGNORED_VALUES = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}
 
 
 @dataclass(frozen=True)
@@ -41,20 +47,20 @@ class Infotext:
     pairs: dict[str, str] = field(default_factory=dict)
 
 
-def told(request: TextToImage, made: Made) -> str:
+def write_infotext(request: TextToImage, provenance: Provenance) -> str:
     """The text for a request of one picture."""
     sampling = request.sampling
     varied = sampling.variation_strength > 0
     pairs = {
         "Steps": sampling.steps,
-        "Sampler": TOLD_SAMPLERS[sampling.sampler],
-        "Schedule type": told_schedule(sampling.sampler, sampling.schedule),
+        "Sampler": WEB_UI_SAMPLERS[sampling.sampler],
+        "Schedule type": web_ui_schedule(sampling.sampler, sampling.schedule),
         "CFG scale": _number(sampling.guidance_scale),
         "Seed": sampling.seed,
         "Size": f"{request.width}x{request.height}" if request.width and request.height else None,
-        "Model hash": made.model_hash or None,
-        "Model": made.model,
-        "VAE hash": made.vae_hash or None,
+        "Model hash": provenance.model_hash or None,
+        "Model": provenance.model,
+        "VAE hash": provenance.vae_hash or None,
         "Variation seed": sampling.variation_seed if varied else None,
         "Variation seed strength": _number(sampling.variation_strength) if varied else None,
         "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
@@ -67,7 +73,7 @@ def told(request: TextToImage, made: Made) -> str:
         "Guidance end": _number(sampling.guidance_end) if sampling.guidance_end < 1 else None,
         "Threshold": None if sampling.threshold is None else _number(sampling.threshold),
         "Walk": _walk(request),
-        "Version": f"calotype {made.version}",
+        "Version": f"calotype {provenance.version}",
     }
     line = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]
     negative = [f"{NEGATIVE} {request.negative_prompt}"] if request.negative_prompt else []
@@ -77,8 +83,8 @@ def told(request: TextToImage, made: Made) -> str:
 def _walk(request: TextToImage) -> str | None:
     """Our names of sampler and schedule, where the web UI's mean others."""
     sampler, schedule = request.sampling.sampler, request.sampling.schedule
-    theirs = TOLD_SAMPLERS[sampler], told_schedule(sampler, schedule)
-    if (named(theirs[0])[0], schedule_named(theirs[1])) == (sampler, schedule):
+    theirs = WEB_UI_SAMPLERS[sampler], web_ui_schedule(sampler, schedule)
+    if (find_sampler(theirs[0])[0], find_schedule(theirs[1])) == (sampler, schedule):
         return None
     return f"{sampler} {schedule or ''}".strip()
 
@@ -92,12 +98,12 @@ def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if risky else value
 
 
-def taken_apart(text: str) -> Infotext:
+def parse_infotext(text: str) -> Infotext:
     """The parts of any text: where the last line holds no pairs, all is prompt. Never fails."""
     text = text.rstrip()
     first, _, last = text.rpartition("\n")
-    found = _PAIR.findall(last) if len(last) <= LONGEST_LINE else []
-    if len(found) < FEWEST:
+    found = _PAIR.findall(last) if len(last) <= MAX_LINE else []
+    if len(found) < MIN_PAIRS:
         first, found = text, []
     lines = first.split("\n")
     starts = (k for k, line in enumerate(lines) if line.lstrip().startswith(NEGATIVE))
@@ -122,14 +128,14 @@ def _unquoted(value: str) -> str:
     return read if whole else value
 
 
-def asked(info: Infotext) -> tuple[TextToImage, list[str]]:
+def request_from_infotext(info: Infotext) -> tuple[TextToImage, list[str]]:
     """The request that a text stands for, and what it says that is left out. Never fails."""
     notes: list[str] = []
     values = {"prompt": info.prompt, "negative_prompt": info.negative_prompt}
     for name, text in values.items():
-        if len(text) > LONGEST_PROMPT:
-            notes.append(f"{name}: cut after {LONGEST_PROMPT:,} characters")
-            values[name] = text[:LONGEST_PROMPT]
+        if len(text) > MAX_PROMPT_LENGTH:
+            notes.append(f"{name}: cut after {MAX_PROMPT_LENGTH:,} characters")
+            values[name] = text[:MAX_PROMPT_LENGTH]
     values: dict[str, Any] = {**values, "sampling": {}}
     if info.pairs:
         values["sampling"]["noise"] = "nv"
@@ -138,7 +144,7 @@ def asked(info: Infotext) -> tuple[TextToImage, list[str]]:
         even = WEB_UI[name][1] in ("karras", "exponential") and name != "Restart"
         values["sampling"]["schedule"] = "linspace" if even else None
     for key, value in info.pairs.items():
-        if key in _OF_THEIRS or _MEANS_NOTHING.get(key) == value:
+        if key in _IGNORED or _IGNORED_VALUES.get(key) == value:
             continue
         try:
             for path, read in _READ[key](value):
@@ -172,18 +178,18 @@ def _field(place: tuple[int | str, ...]) -> str:
     return str(inside[0]) if inside else ""
 
 
-Found = Iterator[tuple[str, Any]]
+FieldValues = Iterator[tuple[str, Any]]
 """(field, value); a field of ``sampling`` begins with a dot."""
 
 
-def _one(name: str, kind: Callable[[str], Any]) -> Callable[[str], Found]:
-    def read(value: str) -> Found:
+def _one(name: str, kind: Callable[[str], Any]) -> Callable[[str], FieldValues]:
+    def read(value: str) -> FieldValues:
         yield name, kind(value)
 
     return read
 
 
-def _size(value: str) -> Found:
+def _size(value: str) -> FieldValues:
     width, height = value.split("x")
     yield "width", int(width)
     yield "height", int(height)
@@ -198,7 +204,7 @@ def _scales(value: str) -> tuple[float, ...]:
     return tuple(map(float, value.split(" ")))
 
 
-_READ: dict[str, Callable[[str], Found]] = {
+_READ: dict[str, Callable[[str], FieldValues]] = {
     "Steps": _one(".steps", int),
     "Sampler": _one(".sampler", str),
     "Schedule type": _one(".schedule", str),

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from calotype.errors import UserError
 from calotype.generate import infotext
-from calotype.generate.made import Made
+from calotype.generate.provenance import Provenance
 from calotype.generate.request import TextToImage
 from calotype.names import Format
 
@@ -27,22 +27,23 @@ SUFFIXES: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", "
 
 OURS, THEIRS = "calotype", "parameters"
 _UNICODE = b"UNICODE\0"
-_MOST_EXIF = 65_000  # bytes: all that a JPEG's segment holds, less what stands around
+_MAX_EXIF = 65_000  # bytes: all that a JPEG's segment holds, less what stands around
 _QUALITY = 95
 
 
 @dataclass(frozen=True)
-class Found:
+class PictureMetadata:
     """What a picture's file tells.
 
-    request: what it asks for, if it says so in any way; ``made``: by what it was made, if we did.
+    request: what it asks for; None where nothing in the file says.
+    provenance: by what it was made; None for a picture of another program.
     model: what the file calls the model; no path, and nothing to be opened by.
     left_out: what it asks for that has no place in a request.
     texts: all texts in it by name, as they are.
     """
 
     request: TextToImage | None
-    made: Made | None
+    provenance: Provenance | None
     model: str
     left_out: tuple[str, ...]
     texts: dict[str, str]
@@ -55,15 +56,17 @@ def format_of(path: Path) -> Format:
     return SUFFIXES[path.suffix.lower()]
 
 
-def encoded(image: Image.Image, request: TextToImage, made: Made, format: Format = "png") -> bytes:
+def encode_picture(
+    image: Image.Image, request: TextToImage, provenance: Provenance, format: Format = "png"
+) -> bytes:
     """A file of the picture with both texts inside.
 
     JPEG has no room for more than 64 KB: of a very long prompt first the request stays out, then
     the text.
     """
-    text = infotext.told(request, made)
+    text = infotext.write_infotext(request, provenance)
     record = json.dumps(
-        {**made.model_dump(mode="json"), "request": request.model_dump(mode="json")}
+        {**provenance.model_dump(mode="json"), "request": request.model_dump(mode="json")}
     )
     buffer = io.BytesIO()
     if format == "png":
@@ -73,7 +76,7 @@ def encoded(image: Image.Image, request: TextToImage, made: Made, format: Format
         image.save(buffer, format="PNG", pnginfo=info)
     else:
         jpeg = format == "jpeg"
-        exif = _exif(text, record, _MOST_EXIF if jpeg else math.inf)
+        exif = _exif(text, record, _MAX_EXIF if jpeg else math.inf)
         options: dict[str, Any] = {"quality": _QUALITY, "exif": exif}
         if jpeg:
             options |= {"subsampling": 0}
@@ -97,29 +100,29 @@ def _exif(text: str, record: str, most: float) -> bytes:
 
 def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
     """The request inside a picture's file, ours or the web UI's; UserError if there is none."""
-    return requested(read(picture), picture)
+    return require_request(read_metadata(picture), picture)
 
 
-def requested(found: Found, picture: str | Path | IO[bytes]) -> TextToImage:
+def require_request(found: PictureMetadata, picture: str | Path | IO[bytes]) -> TextToImage:
     """The request that was found in a picture's file; UserError if there is none."""
     if found.request is None:
         raise UserError(f"{_name(picture)}: holds no request and no text that stands for one")
     return found.request
 
 
-def read(picture: str | Path | IO[bytes]) -> Found:
+def read_metadata(picture: str | Path | IO[bytes]) -> PictureMetadata:
     """What a picture's file tells; UserError only where it is no picture.
 
     What it says is data: nothing in it is opened, fetched or run.
     """
     texts = _texts(picture)
     if ours := _ours(texts.get(OURS, "")):
-        return Found(*ours, ours[1].model, (), texts)
-    theirs = infotext.taken_apart(texts.get(THEIRS, ""))
+        return PictureMetadata(*ours, ours[1].model, (), texts)
+    theirs = infotext.parse_infotext(texts.get(THEIRS, ""))
     if not theirs.pairs:
-        return Found(None, None, "", (), texts)
-    request, left_out = infotext.asked(theirs)
-    return Found(request, None, theirs.pairs.get("Model", ""), tuple(left_out), texts)
+        return PictureMetadata(None, None, "", (), texts)
+    request, left_out = infotext.request_from_infotext(theirs)
+    return PictureMetadata(request, None, theirs.pairs.get("Model", ""), tuple(left_out), texts)
 
 
 def printable(text: str) -> str:
@@ -129,17 +132,17 @@ def printable(text: str) -> str:
     )
 
 
-def rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
+def metadata_rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
     """What a picture's file tells, to be read by people: names and texts."""
     for name, text in _rows(picture):
         yield printable(name).replace("\n", " "), printable(text)
 
 
 def _rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
-    found = read(picture)
-    if found.made:
-        yield "written by", f"calotype {found.made.version}"
-        for name, value in found.made.model_dump(exclude={"version"}).items():
+    found = read_metadata(picture)
+    if found.provenance:
+        yield "written by", f"calotype {found.provenance.version}"
+        for name, value in found.provenance.model_dump(exclude={"version"}).items():
             if value not in ("", False):
                 yield name.replace("_", " "), str(value)
     elif found.model:
@@ -157,10 +160,10 @@ def _rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
         yield "request", "none that is understood"
 
 
-def _ours(text: str) -> tuple[TextToImage, Made] | None:
+def _ours(text: str) -> tuple[TextToImage, Provenance] | None:
     try:
         record = json.loads(text)
-        return TextToImage.model_validate(record["request"]), Made.model_validate(record)
+        return TextToImage.model_validate(record["request"]), Provenance.model_validate(record)
     except (ValueError, KeyError, TypeError, RecursionError):  # pydantic's errors are ValueErrors
         return None
 

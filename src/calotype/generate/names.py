@@ -116,7 +116,7 @@ SCHEDULES: dict[str, ScheduleName | None] = {
 }
 """What AUTOMATIC1111 and ComfyUI call our schedules, where it is not what we do."""
 
-TOLD_SAMPLERS: dict[SamplerName, str] = {
+WEB_UI_SAMPLERS: dict[SamplerName, str] = {
     **{ours: theirs for theirs, (ours, _) in WEB_UI.items()},
     "euler": "Euler",
     "euler_ancestral": "Euler a",
@@ -132,7 +132,7 @@ TOLD_SAMPLERS: dict[SamplerName, str] = {
 }
 """What the web UIs call each sampler."""
 
-TOLD_SCHEDULES: dict[ScheduleName, str] = {
+WEB_UI_SCHEDULES: dict[ScheduleName, str] = {
     "leading": "Leading",
     "trailing": "Trailing",
     "linspace": "Uniform",
@@ -150,7 +150,7 @@ for _theirs, _both in WEB_UI.items():
     _SAMPLERS[_theirs.lower()] = _both
 
 
-def named(name: str) -> tuple[str, ScheduleName | None]:
+def find_sampler(name: str) -> tuple[str, ScheduleName | None]:
     """Our sampler of that name in any of the programs, and the schedule that goes with the name.
 
     Older web UIs wrote "DPM++ 2M Karras". An unknown name comes back as it is.
@@ -166,15 +166,15 @@ def named(name: str) -> tuple[str, ScheduleName | None]:
     return name, None
 
 
-def schedule_named(name: str) -> str | None:
+def find_schedule(name: str) -> str | None:
     """Our schedule of that name in any of the programs; an unknown one comes back as it is."""
     return _FOLDED.get(name.lower(), name)
 
 
-def told_schedule(sampler: SamplerName, schedule: ScheduleName | None) -> str:
+def web_ui_schedule(sampler: SamplerName, schedule: ScheduleName | None) -> str:
     """What the web UIs call the schedule of a walk; one that no request names, by the sampler."""
     if schedule:
-        return TOLD_SCHEDULES[schedule]
+        return WEB_UI_SCHEDULES[schedule]
     if sampler == "restart":
         return "Karras"
     return (

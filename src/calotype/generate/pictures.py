@@ -37,7 +37,7 @@ def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
     return sheet
 
 
-def apart(one: str | Path | Image.Image, other: Image.Image) -> tuple[int | None, float]:
+def difference(one: str | Path | Image.Image, other: Image.Image) -> tuple[int | None, float]:
     """The largest difference of two images of eight bits, and the share of numbers that differ.
 
     one: may be a file. (None, 1) where they are of different size.

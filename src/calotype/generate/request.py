@@ -10,16 +10,16 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from calotype.errors import UserError, nearest
-from calotype.generate.names import SamplerName, ScheduleName, named, schedule_named
+from calotype.generate.names import SamplerName, ScheduleName, find_sampler, find_schedule
 from calotype.settings import explain_error
 
-Weighting = Literal["a1111", "comfy", "none"]
-LONGEST_PROMPT = 10_000  # characters
-Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT)]
+PromptWeighting = Literal["a1111", "comfy", "none"]
+MAX_PROMPT_LENGTH = 10_000  # characters
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT_LENGTH)]
 
 Scale = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
-LAST_SEED = 2**53 - 1
+MAX_SEED = 2**53 - 1
 """The largest seed: beyond it, JSON readers that hold numbers as doubles would change it."""
 
 
@@ -90,7 +90,7 @@ class Sampling(BaseModel):
     seed: int = Field(
         default=0,
         ge=0,
-        le=LAST_SEED,
+        le=MAX_SEED,
         description="seed of the first picture; the next has the next seed",
     )
     noise: Literal["philox", "torch", "nv"] = Field(
@@ -101,7 +101,7 @@ class Sampling(BaseModel):
     variation_seed: int = Field(
         default=0,
         ge=0,
-        le=LAST_SEED,
+        le=MAX_SEED,
         description="seed of the first variation; where there are any, the pictures share their "
         "seed and the next has the next variation",
     )
@@ -115,34 +115,34 @@ class Sampling(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _in_our_words(cls, values: Any) -> Any:
+    def _translate_names(cls, values: Any) -> Any:
         """Names that other programs use; one of a sampler may end with that of a schedule."""
         if not isinstance(values, dict):
             return values
         known = dict(values)
         if isinstance(known.get("schedule"), str):
-            known["schedule"] = schedule_named(known["schedule"])
+            known["schedule"] = find_schedule(known["schedule"])
         if isinstance(known.get("sampler"), str):
-            known["sampler"], schedule = named(known["sampler"])
+            known["sampler"], schedule = find_sampler(known["sampler"])
             known["schedule"] = known.get("schedule") or schedule
         return known
 
     def scale_at(self, step: int) -> float:
         """The guidance scale of a step, counted from 0."""
-        course = self.guidance_schedule
-        if len(course) < 2 or self.steps == 1:
-            return course[0] if course else self.guidance_scale
-        place = step * (len(course) - 1) / (self.steps - 1)
-        before = min(int(place), len(course) - 2)
+        scales = self.guidance_schedule
+        if len(scales) < 2 or self.steps == 1:
+            return scales[0] if scales else self.guidance_scale
+        place = step * (len(scales) - 1) / (self.steps - 1)
+        before = min(int(place), len(scales) - 2)
         part = place - before
-        return course[before] * (1 - part) + course[before + 1] * part
+        return scales[before] * (1 - part) + scales[before + 1] * part
 
 
 class TextToImage(BaseModel):
     """Pictures from words.
 
     Picture k of a request with seed S is seed S + k, or of variations seed S and the k-th, and
-    ``alone(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures
+    ``single(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures
     each, the first prompt's first.
     """
 
@@ -155,7 +155,7 @@ class TextToImage(BaseModel):
         description="what the pictures show: one text, or several; a text may be empty"
     )
     negative_prompt: Prompt = Field(default="", description="what the pictures should not show")
-    weighting: Weighting = Field(
+    weighting: PromptWeighting = Field(
         default="a1111",
         description="how (words:1.3) are weighed, as the web UI or ComfyUI does; none: every sign "
         "is a word",
@@ -176,10 +176,10 @@ class TextToImage(BaseModel):
     sampling: Sampling = Field(default=Sampling(), description="how noise becomes a picture")
 
     @model_validator(mode="after")
-    def _seeds_fit(self) -> Self:
+    def _check_seeds(self) -> Self:
         name = "variation_seed" if self.sampling.variation_strength else "seed"
-        if getattr(self.sampling, name) + len(self) - 1 > LAST_SEED:
-            raise ValueError(f"{name} + pictures - 1 must not pass {LAST_SEED}: take a smaller one")
+        if getattr(self.sampling, name) + len(self) - 1 > MAX_SEED:
+            raise ValueError(f"{name} + pictures - 1 must not pass {MAX_SEED}: take a smaller one")
         return self
 
     def __len__(self) -> int:
@@ -191,7 +191,7 @@ class TextToImage(BaseModel):
         """The prompts, be it one or several."""
         return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
 
-    def alone(self, index: int) -> TextToImage:
+    def single(self, index: int) -> TextToImage:
         """The request that makes picture ``index`` of this one by itself."""
         counted = "variation_seed" if self.sampling.variation_strength else "seed"
         seed = getattr(self.sampling, counted) + index
@@ -199,7 +199,7 @@ class TextToImage(BaseModel):
         changes = {"prompt": self.prompts[index // self.images], "images": 1, "sampling": sampling}
         return self.model_copy(update=changes)
 
-    def sized(self, native: tuple[int, int], factor: int) -> TextToImage:
+    def with_size(self, native: tuple[int, int], factor: int) -> TextToImage:
         """This request with its sizes written out.
 
         native: the model's own width and height. factor: pixels of a latent's side; sizes must be
@@ -216,7 +216,7 @@ class TextToImage(BaseModel):
         return self.model_copy(update=sizes)
 
 
-MOST_CELLS = 10_000
+MAX_SWEEP_PICTURES = 10_000
 
 
 class Sweep(BaseModel):
@@ -224,7 +224,7 @@ class Sweep(BaseModel):
 
     ``over`` names fields of the request or of its sampling and lists their values: the first
     field's go across the sheet, the second's down it, the third's from sheet to sheet; picture k
-    is counted in this order, and ``alone(k)`` is the request that makes it by itself.
+    is counted in this order, and ``single(k)`` is the request that makes it by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -236,15 +236,16 @@ class Sweep(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _can_be_made(self) -> Self:
+    def _check_cells(self) -> Self:
         if len(self.base) != 1:
             raise ValueError(f"base asks for {len(self.base)} pictures: must be one")
-        if len(self) > MOST_CELLS:
-            raise ValueError(f"{len(self):,} pictures: must be at most {MOST_CELLS:,}")
+        if len(self) > MAX_SWEEP_PICTURES:
+            raise ValueError(f"{len(self):,} pictures: must be at most {MAX_SWEEP_PICTURES:,}")
         for name, values in self.over.items():
-            if name not in VARIED:
+            if name not in SWEEPABLE:
                 raise ValueError(
-                    f'over "{name}": must be one of {", ".join(VARIED)}{nearest(name, VARIED)}'
+                    f'over "{name}": must be one of {", ".join(SWEEPABLE)}'
+                    f"{nearest(name, SWEEPABLE)}"
                 )
             for value in values:
                 if len(self._with({name: value})) != 1:
@@ -263,7 +264,7 @@ class Sweep(BaseModel):
             found.append(number)
         return tuple(found)
 
-    def alone(self, index: int) -> TextToImage:
+    def single(self, index: int) -> TextToImage:
         """The request that makes picture ``index`` by itself."""
         pairs = zip(self.over.items(), self.place(index), strict=True)
         return self._with({name: values[number] for (name, values), number in pairs})
@@ -276,11 +277,11 @@ class Sweep(BaseModel):
         try:
             return TextToImage.model_validate(values)
         except ValidationError as error:
-            told = explain_error(error, TextToImage, lambda path: path[-1])
-            raise ValueError(f"over {told}") from None
+            message = explain_error(error, TextToImage, lambda path: path[-1])
+            raise ValueError(f"over {message}") from None
 
 
-VARIED = [
+SWEEPABLE = [
     name
     for name in (*TextToImage.model_fields, *Sampling.model_fields)
     if name not in ("job", "images", "sampling", "guidance_schedule")

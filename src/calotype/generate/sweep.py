@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
+from calotype.generate.batching import IndexedRequest, batch_key, check, pictures
 from calotype.generate.events import Event
 from calotype.generate.request import Sweep, TextToImage
-from calotype.generate.together import Asked, check, course, pictures
 from calotype.model import LatentDiffusion
 
 
@@ -24,10 +24,10 @@ def sweep(
     batch_size, deterministic, errors: those of ``together.pictures``, the errors before any picture
         is made.
     """
-    alike: dict[TextToImage, list[Asked]] = {}
+    alike: dict[TextToImage, list[IndexedRequest]] = {}
     for index in range(len(request)):
-        alone = request.alone(index)
-        alike.setdefault(course(alone), []).append((index, alone))
+        alone = request.single(index)
+        alike.setdefault(batch_key(alone), []).append((index, alone))
     asked = [each for group in alike.values() for each in group]
     for group in alike.values():
         check(model, group[0][1])

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import torch
 
+from calotype.generate.batching import pictures
 from calotype.generate.events import Event
 from calotype.generate.request import TextToImage
-from calotype.generate.together import pictures
 from calotype.model import LatentDiffusion
 
 
@@ -23,6 +23,6 @@ def text_to_image(
 
     batch_size, deterministic, errors: those of ``together.pictures``.
     """
-    alone = map(request.alone, range(len(request)))
+    alone = map(request.single, range(len(request)))
     total = len(request) * request.sampling.steps
     yield from pictures(model, enumerate(alone), total, batch_size, deterministic)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from calotype.errors import UserError, nearest
 
-LARGEST, MOST_LEVELS = 2**20, 64  # number, length of a list
+MAX_NUMBER, MAX_LEVELS = 2**20, 64  # number, length of a list
 
 
 def read_fields(
@@ -51,12 +51,12 @@ def _fits(value: Any, kind: Any) -> bool:
         return True  # the record itself says what is allowed
     if get_origin(kind) is tuple:
         each = inside[:1] * len(value) if inside[-1] is ... and isinstance(value, tuple) else inside
-        fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= MOST_LEVELS
+        fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= MAX_LEVELS
         return fits and all(map(_fits, value, each))
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
     return isinstance(value, NoneType if kind is None else kind)
 
 

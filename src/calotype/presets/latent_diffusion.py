@@ -65,7 +65,7 @@ def _resnet(kinds: tuple[str, ...], way: str) -> tuple[str, ...]:
     return tuple(kind if "Attn" in kind else f"Resnet{way}Block2D" for kind in kinds)
 
 
-def _told(
+def _cross_attention_unet(
     channels: int,
     widths: Sequence[int],
     attended: Sequence[int],
@@ -106,12 +106,12 @@ INPAINTING = _eight_heads_and_residual_blocks_between(
     _unconditional(256, (1, 2, 3, 4), (8, 4, 2), inputs=7)
 )
 
-CLASSES_F8 = _told(256, (1, 2, 4), (4, 2, 1), 512, latent=(4, 32))
-CLASSES = _told(192, (1, 2, 3, 5), (8, 4, 2), 512, heads=1)
-WORDS = _told(192, (1, 2, 3, 5), (8, 4, 2), 640)
-WORDS_LARGE = _told(320, (1, 2, 4, 4), (4, 2, 1), 1280, latent=(4, 32), heads=8)
-LAYOUT = _told(128, (1, 2, 3, 4), (8, 4, 2), 512, depth=3)
-RETRIEVAL = _told(448, (1, 2, 3, 4), (4, 2, 1), 768, latent=(16, 48))
+CLASSES_F8 = _cross_attention_unet(256, (1, 2, 4), (4, 2, 1), 512, latent=(4, 32))
+CLASSES = _cross_attention_unet(192, (1, 2, 3, 5), (8, 4, 2), 512, heads=1)
+WORDS = _cross_attention_unet(192, (1, 2, 3, 5), (8, 4, 2), 640)
+WORDS_LARGE = _cross_attention_unet(320, (1, 2, 4, 4), (4, 2, 1), 1280, latent=(4, 32), heads=8)
+LAYOUT = _cross_attention_unet(128, (1, 2, 3, 4), (8, 4, 2), 512, depth=3)
+RETRIEVAL = _cross_attention_unet(448, (1, 2, 3, 4), (4, 2, 1), 768, latent=(16, 48))
 
 
 def _preset(

@@ -49,7 +49,7 @@ def measured(preset: Preset) -> Iterator[Measured]:
 def _autoencoder(config: AutoencoderConfig, side: int) -> Measured:
     network = autoencoder_of(config)
     pictures = torch.empty(1, config.in_channels, side * network.factor, side * network.factor)
-    return _told("autoencoder", network, lambda: network.decode(network.encode(pictures).mean))
+    return _measure("autoencoder", network, lambda: network.decode(network.encode(pictures).mean))
 
 
 @cache
@@ -63,17 +63,17 @@ def _unet(config: UNetConfig, side: int, tokens: int) -> Measured:
         context = torch.empty(1, tokens, max(config.per_level(config.cross_attention_dim)))
     condition = Condition(context=context, vector=vector)
     x, t = torch.empty(1, config.in_channels, side, side), torch.empty(1)
-    return _told("UNet", network, lambda: network(x, t, condition))
+    return _measure("UNet", network, lambda: network(x, t, condition))
 
 
 @cache
 def _text(config: CLIPTextConfig) -> Measured:
     network = CLIPTextEncoder(config)
     ids = torch.zeros(1, config.max_position_embeddings, dtype=torch.int64)
-    return _told("text encoder", network, lambda: network(ids))
+    return _measure("text encoder", network, lambda: network(ids))
 
 
-def _told(what: str, network: nn.Module, call: Callable[[], object]) -> Measured:
+def _measure(what: str, network: nn.Module, call: Callable[[], object]) -> Measured:
     parameters = sum(parameter.numel() for parameter in network.parameters())
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         call()

@@ -1,8 +1,8 @@
 """From a denoiser and noise to a clean latent: paths, samplers, guidance."""
 
 from calotype.sampling.guidance import classifier_free, thresholded
-from calotype.sampling.samplers import SAMPLERS, path, sampler
-from calotype.sampling.sigmas import SPACINGS, Path
+from calotype.sampling.samplers import SAMPLERS, make_path, sampler
+from calotype.sampling.sigmas import SPACINGS, SigmaPath
 from calotype.sampling.step import Denoise, NoiseSource, Step
 
 __all__ = [
@@ -10,10 +10,10 @@ __all__ = [
     "SPACINGS",
     "Denoise",
     "NoiseSource",
-    "Path",
+    "SigmaPath",
     "Step",
     "classifier_free",
-    "path",
+    "make_path",
     "sampler",
     "thresholded",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calotype.sampling.step import NOISE_ALONE, Denoise, Step, state
+from calotype.sampling.step import PURE_NOISE, Denoise, Step, at_least_float32
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 """Of Gauss's quadrature over [-1, 1], exact to degree 31."""
@@ -29,14 +29,14 @@ def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 
     The first of several steps is Heun's, with two calls; every other has one.
     """
-    x = state(x)
+    x = at_least_float32(x)
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
     for index, (here, there) in enumerate(pairwise(levels)):
         x0 = denoise(x, here)
         slopes = [(x - x0) / here, *slopes[:3]]
         mixed = _sum(EQUIDISTANT[len(slopes) - 1], slopes)
-        if index == 0 and there > 0 and len(levels) > 2 and here < NOISE_ALONE:
+        if index == 0 and there > 0 and len(levels) > 2 and here < PURE_NOISE:
             landed = x + mixed * (there - here)
             mixed = (mixed + (landed - denoise(landed, there)) / there) / 2
         x = x + mixed * (there - here)
@@ -64,7 +64,7 @@ def _walk(
     axis: Callable[[np.ndarray], np.ndarray],
     first_order_end: bool = False,
 ) -> Iterator[Step]:
-    x = state(x)
+    x = at_least_float32(x)
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
     for index, (here, there) in enumerate(pairwise(levels)):

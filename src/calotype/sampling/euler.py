@@ -14,18 +14,18 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
+from calotype.sampling.step import Denoise, NoiseSource, Step, at_least_float32, step_to
 
 
 def euler(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
     """Walk x (B, C, h, w) down the noise levels; eta in [0, 1] is the share of fresh noise."""
-    x = state(x)
+    x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = ancestral(here, there, eta)
-        x = towards(x0, x, here, down)
+        x = step_to(x0, x, here, down)
         if up > 0:
             x = x + noise(index).to(x) * up
         yield Step(index, there, x, x0)
@@ -37,7 +37,7 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> I
     Luo et al. 2023, "Latent consistency models", algorithm 3: for networks distilled to find x0 at
     once.
     """
-    x = state(x)
+    x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         x = x0 + noise(index).to(x) * there if there > 0 else x0

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import NOISE_ALONE, Denoise, NoiseSource, Step, state
+from calotype.sampling.step import PURE_NOISE, Denoise, NoiseSource, Step, at_least_float32
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> Iterator[Step]:
@@ -17,7 +17,7 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> 
     Where the path goes up, noise is added and no network called: on such a path this is restart
     sampling (Xu et al. 2023, algorithm 1), which forgets there what has gone wrong by then.
     """
-    x = x0 = state(x)
+    x = x0 = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         if there > here:
             x = x + noise(index).to(x) * math.sqrt(there**2 - here**2)
@@ -25,7 +25,7 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> 
             x0 = denoise(x, here)
             slope = (x - x0) / here
             landed = x + slope * (there - here)
-            if there > 0 and here < NOISE_ALONE:
+            if there > 0 and here < PURE_NOISE:
                 slope = (slope + (landed - denoise(landed, there)) / there) / 2
                 landed = x + slope * (there - here)
             x = landed

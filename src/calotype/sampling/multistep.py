@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, state, towards
+from calotype.sampling.step import Denoise, NoiseSource, Step, at_least_float32, step_to
 
 
 def dpmpp_2m(
@@ -23,7 +23,7 @@ def dpmpp_2m(
     Lu et al. 2022, "DPM-Solver++", algorithm 2 and equation 17. The first step and one that ends
     at 0 are of first order: no past the one, an infinite stride the other.
     """
-    x = state(x)
+    x = at_least_float32(x)
     before, stride_before = x, 0.0
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
@@ -33,7 +33,7 @@ def dpmpp_2m(
             if stride_before > 0:
                 aim = x0 + (x0 - before) * (stride / (2 * stride_before))
         down, up = reverse_sde(here, there, eta)
-        x = towards(aim, x, here, down)
+        x = step_to(aim, x, here, down)
         if up > 0:
             x = x + noise.between(here, there).to(x) * up
         before, stride_before = x0, stride
@@ -48,12 +48,12 @@ def dpmpp_3m(
     Through the last three x0 as a function of lambda goes a parabola, by divided differences; the
     weights of its terms are the exponential integrals phi_2 and phi_3.
     """
-    x = state(x)
+    x = at_least_float32(x)
     past: list[tuple[float, Tensor]] = []  # (lambda, x0), the newest first
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = reverse_sde(here, there, eta)
-        x = towards(x0, x, here, down)
+        x = step_to(x0, x, here, down)
         if there > 0:
             past = [(-math.log(here), x0), *past[:2]]
             x = x + _curved(past, math.log(here / there), math.log(here / down))

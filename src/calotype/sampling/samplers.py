@@ -24,8 +24,8 @@ from calotype.sampling.sigmas import (
     SKIPPING,
     WEB_UI,
     Convention,
-    Path,
-    lay,
+    SigmaPath,
+    convention_path,
 )
 from calotype.sampling.singlestep import dpm2, dpmpp_2s, dpmpp_sde
 from calotype.sampling.step import Denoise, NoiseSource, Step
@@ -106,9 +106,9 @@ def sampler(name: str) -> Sampler:
     return SAMPLERS[name]
 
 
-def path(config: SchedulerConfig, name: str, spacing: str | None, steps: int) -> Path:
+def make_path(config: SchedulerConfig, name: str, spacing: str | None, steps: int) -> SigmaPath:
     """The path that the sampler ``name`` walks in ``steps`` steps over a model's schedule.
 
     spacing: one of SPACINGS, or None for the folder's own, or else the sampler's.
     """
-    return lay(config, sampler(name).convention, spacing, steps)
+    return convention_path(config, sampler(name).convention, spacing, steps)

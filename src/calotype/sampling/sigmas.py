@@ -84,7 +84,7 @@ RESTART = replace(WEB_UI, spacing="karras", restarts=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class SigmaPath:
     """A walk laid out.
 
     sigmas: (steps + 1,) float64 noise levels, the last where the walk ends; only a restart's rise.
@@ -99,7 +99,9 @@ class Path:
     schedule: Schedule
 
 
-def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, steps: int) -> Path:
+def convention_path(
+    config: SchedulerConfig, convention: Convention, spacing: str | None, steps: int
+) -> SigmaPath:
     """The path of ``steps`` steps that a convention lays over a model's schedule.
 
     spacing: one of SPACINGS, or None for the folder's, or else the convention's.
@@ -130,7 +132,7 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
         sigmas = schedule.sigma(t)
         if by_level:
             ends = schedule.sigmas if convention.karras_whole else sigmas.flip(0)
-            sigmas = leveled(by_level, float(ends[0]), float(ends[-1]), count)
+            sigmas = levels_between(by_level, float(ends[0]), float(ends[-1]), count)
         return torch.cat([sigmas, sigmas.new_tensor([end])])
 
     if convention.skips and steps < count:
@@ -141,7 +143,7 @@ def lay(config: SchedulerConfig, convention: Convention, spacing: str | None, st
         schedule = replace(schedule, whole_timesteps=convention.karras_whole)
     first = float(sigmas[0])
     from_prior = convention.start == "prior" or spacing == "leading"
-    return Path(
+    return SigmaPath(
         sigmas=sigmas,
         start=math.hypot(1, first) if from_prior else first,
         final_alpha=1 / math.hypot(1, end),
@@ -173,7 +175,7 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
     return torch.from_numpy(t[:steps].copy())
 
 
-def leveled(name: str, low: float, high: float, steps: int) -> Tensor:
+def levels_between(name: str, low: float, high: float, steps: int) -> Tensor:
     """(steps,) levels from high to low, spaced by one of ``BY_LEVEL``."""
     if name == "karras":
         return karras(low, high, steps)

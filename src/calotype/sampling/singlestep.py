@@ -14,7 +14,7 @@ from itertools import pairwise
 from torch import Tensor
 
 from calotype.sampling.euler import ancestral
-from calotype.sampling.step import NOISE_ALONE, Denoise, NoiseSource, Step, state, towards
+from calotype.sampling.step import PURE_NOISE, Denoise, NoiseSource, Step, at_least_float32, step_to
 
 
 def dpm2(
@@ -23,8 +23,8 @@ def dpm2(
     """DPM-Solver-2 in k-diffusion's form (Lu et al. 2022, "DPM-Solver"; Karras 2022, section 3)."""
 
     def land(x: Tensor, y: Tensor, x0: Tensor, here: float, half: float, down: float) -> Tensor:
-        alone = here > NOISE_ALONE
-        return towards(x0, x, here, down) if alone else x + (y - x0) / half * (down - here)
+        alone = here > PURE_NOISE
+        return step_to(x0, x, here, down) if alone else x + (y - x0) / half * (down - here)
 
     return _walk(denoise, x, sigmas, noise, eta, land)
 
@@ -35,7 +35,7 @@ def dpmpp_2s(
     """DPM-Solver++(2S) (Lu et al. 2022, algorithm 1), ancestral as k-diffusion's."""
 
     def land(x: Tensor, y: Tensor, x0: Tensor, here: float, half: float, down: float) -> Tensor:
-        return towards(x0, x, here, down)
+        return step_to(x0, x, here, down)
 
     return _walk(denoise, x, sigmas, noise, eta, land)
 
@@ -49,13 +49,13 @@ def _walk(
     land: Callable[..., Tensor],
 ) -> Iterator[Step]:
     """Two calls a step, one for a step down to 0; ``land`` goes down by what was seen half-way."""
-    x = state(x)
+    x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         down, up = ancestral(here, there, eta)
         if down > 0:
             half = math.sqrt(here * down)
-            between = towards(x0, x, here, half)
+            between = step_to(x0, x, here, half)
             x0 = denoise(between, half)
             x = land(x, between, x0, here, half, down)
         else:
@@ -72,18 +72,18 @@ def dpmpp_sde(
 
     Two calls a step, one for a step down to 0.
     """
-    x = state(x)
+    x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, here)
         if there > 0:
             half = math.sqrt(here * there)
             down, up = ancestral(here, half, eta)
-            between = towards(x0, x, here, down)
+            between = step_to(x0, x, here, down)
             if up > 0:
                 between = between + noise.between(here, half).to(x) * up
             x0 = denoise(between, half)
         down, up = ancestral(here, there, eta)
-        x = towards(x0, x, here, down)
+        x = step_to(x0, x, here, down)
         if up > 0:
             x = x + noise.between(here, there).to(x) * up
         yield Step(index, there, x, x0)

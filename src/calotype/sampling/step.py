@@ -25,7 +25,7 @@ class NoiseSource(Protocol):
         ...
 
 
-NOISE_ALONE = 1000.0
+PURE_NOISE = 1000.0
 """A level above it has no picture to see, as the first of zero terminal SNR: its slope tells
 nothing of the level below, be that a tenth or a hundredth of it, and Euler's step is exact."""
 
@@ -46,12 +46,12 @@ class Step:
     x0: Tensor
 
 
-def state(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """x in float32 or wider: a walk's small steps vanish in half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def towards(aim: Tensor, x: Tensor, here: float, there: float) -> Tensor:
+def step_to(aim: Tensor, x: Tensor, here: float, there: float) -> Tensor:
     """x moved from one noise level to another on the straight line through ``aim`` at level 0.
 
     DDIM's step, and what every exponential integrator of x0 comes to in Karras coordinates.

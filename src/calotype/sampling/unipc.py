@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, Step, state, towards
+from calotype.sampling.step import Denoise, Step, at_least_float32, step_to
 
 
 def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
@@ -16,14 +16,14 @@ def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 
     Zhao et al. 2023, "UniPC", algorithms 5 and 7. The first step and the last are of first order.
     """
-    x = state(x)
+    x = at_least_float32(x)
     levels = sigmas.tolist()
     past: list[tuple[float, Tensor]] = []  # (sigma, x0), the newest first
     left, curved = x, False  # where the last step set out, and whether it was of second order
     for index, (here, there) in enumerate(pairwise(levels)):
         x0 = denoise(x, here)
         if past and here < past[0][0]:
-            x = towards(corrected(past, here, x0, curved), left, past[0][0], here)
+            x = step_to(corrected(past, here, x0, curved), left, past[0][0], here)
         past, left = [(here, x0), *past[:1]], x
         curved = 0 < index < len(levels) - 2 and there < here < past[1][0]
         aim = x0
@@ -31,7 +31,7 @@ def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
             (_, newest), (then, before) = past
             ahead, back = math.log(here / there), math.log(then / here)
             aim = newest + (newest - before) * (ahead / (2 * back))
-        x = towards(aim, x, here, there)
+        x = step_to(aim, x, here, there)
         yield Step(index, there, x, x0)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 Vector = tuple[Tensor, Tensor, Tensor]
 
-TINY = 1e-9
+EPSILON = 1e-9
 MISS = torch.inf
 
 
@@ -64,7 +64,7 @@ def cube(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Ten
 
 def cylinder(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Tensor:
     """Entry into the upright capped cylinder: an endless one cut by a slab."""
-    a = (direction[0] * direction[0] + direction[1] * direction[1]).clamp(min=TINY)
+    a = (direction[0] * direction[0] + direction[1] * direction[1]).clamp(min=EPSILON)
     b = origin[0] * direction[0] + origin[1] * direction[1]
     c = origin[0] * origin[0] + origin[1] * origin[1] - half * half
     discriminant = b * b - a * c
@@ -87,7 +87,7 @@ def cone(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Ten
     a = dx * dx + dy * dy - slope * dz * dz
     b = x * dx + y * dy - slope * z * dz
     c = x * x + y * y - slope * z * z
-    a = torch.where(a.abs() < TINY, TINY, a)
+    a = torch.where(a.abs() < EPSILON, EPSILON, a)
     discriminant = b * b - a * c
     root = discriminant.clamp(min=0).sqrt()
     first = _on_mantle((-b - root) / a, origin[2], direction[2], height)
@@ -136,7 +136,7 @@ def _met(t: Tensor, hit: Tensor) -> Tensor:
 
 def _slab(origin: Tensor, direction: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
     """Where a ray enters and leaves the space between two parallel planes."""
-    inverse = 1 / torch.where(direction.abs() < TINY, TINY, direction)
+    inverse = 1 / torch.where(direction.abs() < EPSILON, EPSILON, direction)
     first, second = (low - origin) * inverse, (high - origin) * inverse
     return torch.minimum(first, second), torch.maximum(first, second)
 

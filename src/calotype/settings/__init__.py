@@ -5,8 +5,8 @@ A settings schema is a frozen pydantic model that forbids unknown keys, every fi
     class Optimizer(Settings):
         lr: float = Field(1e-4, gt=0, description="step size")
 
-Stdlib dataclasses (the network configs) serve as sub-tables as they are; unions of tables are told
-apart by a discriminator field.
+Stdlib dataclasses (the network configs) serve as sub-tables as they are; unions of tables have a
+discriminator field.
 """
 
 from calotype.settings.mistakes import explain_error

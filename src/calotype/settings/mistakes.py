@@ -50,8 +50,8 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
     if kind in ("missing", "missing_argument"):
         return f"{name(path)} is missing: it must be {allowed(field)}"
     if kind == "value_error":  # a validator of ours spoke
-        told = str(detail.get("ctx", {}).get("error", detail["msg"]))
-        return f"{name(path)} = {shown(value)}: {told}" if is_leaf(field) else told
+        message = str(detail.get("ctx", {}).get("error", detail["msg"]))
+        return f"{name(path)} = {shown(value)}: {message}" if is_leaf(field) else message
     hint = nearest(value, choices(field)) if isinstance(value, str) else ""
     return f"{name(path)} = {shown(value)}: must be {allowed(field)}{hint}"
 

@@ -97,7 +97,7 @@ def fields(table: Any) -> dict[str, FieldInfo]:
     if issubclass(table, BaseModel):
         return dict(table.model_fields)
     hints = typing.get_type_hints(table, include_extras=True)
-    told = dict(re.findall(r"^ +(\w+): (.+\n?(?:^ {8,}\S.*\n?)*)", table.__doc__ or "", re.M))
+    described = dict(re.findall(r"^ +(\w+): (.+\n?(?:^ {8,}\S.*\n?)*)", table.__doc__ or "", re.M))
     found = {}
     for declared in (field for field in dataclasses.fields(table) if field.init):
         field = field_of(hints[declared.name])
@@ -105,7 +105,7 @@ def fields(table: Any) -> dict[str, FieldInfo]:
             field.default = declared.default
         elif declared.default_factory is not dataclasses.MISSING:
             field.default_factory = declared.default_factory
-        field.description = field.description or told.get(declared.name)
+        field.description = field.description or described.get(declared.name)
         found[declared.name] = field
     return found
 

@@ -1,7 +1,7 @@
 """Training: one loop, many tasks."""
 
-from calotype.training.loop import Progress, fit
+from calotype.training.loop import TrainProgress, fit
 from calotype.training.run import train
 from calotype.training.settings import TrainSettings
 
-__all__ = ["Progress", "TrainSettings", "fit", "train"]
+__all__ = ["TrainProgress", "TrainSettings", "fit", "train"]

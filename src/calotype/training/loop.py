@@ -25,7 +25,7 @@ from calotype.training.task import Task
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainProgress:
     """Where a run stands after a step.
 
     samples, total: seen and to see.
@@ -44,7 +44,7 @@ def fit(
     settings: TrainSettings,
     resume: Path | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Progress]:
+) -> Iterator[TrainProgress]:
     """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
 
     Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps
@@ -87,7 +87,7 @@ def fit(
             saved = save_state(out, now, loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
-        yield Progress(samples, loop.samples, metrics, saved)
+        yield TrainProgress(samples, loop.samples, metrics, saved)
         if stopping:
             return
     with ema.shown():

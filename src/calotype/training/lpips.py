@@ -10,7 +10,7 @@ from torch import nn
 
 from calotype.autoencoder.lpips import Lpips
 from calotype.checkpoints.component import require_fit
-from calotype.checkpoints.unfilled import unfilled
+from calotype.checkpoints.meta_init import on_meta
 from calotype.checkpoints.weights import read_weights
 
 DROPPED = "classifier."  # VGG16's layers after the convolutions
@@ -23,7 +23,7 @@ def load_lpips(vgg: Path, heads: Path, device: torch.device | str) -> Lpips:
     the lpips package, as ``lin0.model.1.weight``; CompVis' vgg.pth is the same file. Raises
     UserError for a file that is missing, broken, unsafe or has any other tensor or shape.
     """
-    with unfilled():
+    with on_meta():
         network = Lpips()
     _fill(network.features, vgg, "VGG16", lambda name: f"features.{name}")
     _fill(network.heads, heads, "the heads of LPIPS", _head)

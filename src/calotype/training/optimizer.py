@@ -1,4 +1,4 @@
-"""How a step is taken: AdamW and the course of its learning rate."""
+"""How a step is taken: AdamW and the schedule of its learning rate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def rate_at(settings: OptimizerSettings, samples_seen: int, samples: int) -> flo
     """The learning rate for the step that begins after ``samples_seen`` of ``samples``."""
     warm = min(1.0, (samples_seen + 1) / settings.warmup) if settings.warmup else 1.0
     done = min(1.0, samples_seen / samples)
-    course = {
+    decays = {
         "constant": 1.0,
         "linear": 1 - (1 - settings.floor) * done,
         "cosine": settings.floor + (1 - settings.floor) * (1 + math.cos(math.pi * done)) / 2,
     }
-    return settings.rate * warm * course[settings.decay]
+    return settings.rate * warm * decays[settings.decay]
 
 
 def adamw(

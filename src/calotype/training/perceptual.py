@@ -12,7 +12,7 @@ from calotype.training.features import load_features
 from calotype.training.lpips import load_lpips
 from calotype.training.settings import TrainSettings
 
-SMALLEST = 16  # pixels of a side that VGG16 can halve four times
+MIN_SIZE = 16  # pixels of a side that VGG16 can halve four times
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """Two batches of pictures (B, C, H, W) -> (B,)."""
@@ -33,8 +33,8 @@ def perceptual(settings: TrainSettings) -> tuple[str, Distance] | None:
             "leave out autoencoder.features, .vgg and .lpips"
         )
     if own.vgg and own.lpips:
-        if data.size < SMALLEST:
-            raise UserError(f"data.size = {data.size}: LPIPS needs {SMALLEST} at least")
+        if data.size < MIN_SIZE:
+            raise UserError(f"data.size = {data.size}: LPIPS needs {MIN_SIZE} at least")
         return "lpips", load_lpips(own.vgg, own.lpips, device)
     assert own.features is not None
     network = load_features(own.features, "autoencoder.features", device)

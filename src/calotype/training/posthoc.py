@@ -21,7 +21,7 @@ from calotype.training.ema import decay
 from calotype.training.journal import positions
 from calotype.training.resume import note_other_pictures, require_same_network, settings_in
 from calotype.training.run import make_task
-from calotype.training.sources import Report
+from calotype.training.sources import ReportProgress
 from calotype.training.state import State, checkpoints, load_state
 
 Profile = NDArray[np.float64]
@@ -79,7 +79,7 @@ def mixture(kept: int, halflife: int, seen: Sequence[int], steps: Sequence[int])
 
 
 def export_average(
-    run: Path, halflife: int, folder: Path, report: Report, note: Callable[[str], None]
+    run: Path, halflife: int, folder: Path, report: ReportProgress, note: Callable[[str], None]
 ) -> float:
     """Write a run's model with the average of another half-life; returns the misfit.
 
@@ -88,7 +88,7 @@ def export_average(
     what is no run, and for an average that its checkpoints can't give.
     """
     settings = settings_in(run / "settings.json")
-    found = _whole(run, note)
+    found = _whole_states(run, note)
     at, seen = [state.samples for state in found], positions(run)
     seen = seen[: seen.index(at[-1]) + 1] if at[-1] in seen else seen
     if not set(at) <= set(seen):
@@ -112,7 +112,7 @@ def export_average(
     return mixed.misfit
 
 
-def _whole(run: Path, note: Callable[[str], None]) -> list[State]:
+def _whole_states(run: Path, note: Callable[[str], None]) -> list[State]:
     """The states of a run in its whole checkpoints, oldest first; their tensors are mapped."""
     found: list[State] = []
     for path in checkpoints(run):

@@ -10,7 +10,7 @@ import torch
 
 from calotype.checkpoints.files import clear_leftovers, write_atomically
 from calotype.errors import UserError
-from calotype.training.loop import Progress, fit
+from calotype.training.loop import TrainProgress, fit
 from calotype.training.precision import computes_in_bf16
 from calotype.training.resume import (
     FROZEN,
@@ -21,7 +21,7 @@ from calotype.training.resume import (
     require_same_run,
 )
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report
+from calotype.training.sources import ReportProgress
 from calotype.training.state import load_state, set_aside
 from calotype.training.task import Task
 from calotype.training.tasks.autoencoder import AutoencoderTask
@@ -30,7 +30,7 @@ from calotype.training.tasks.features import FeaturesTask
 from calotype.training.tasks.reader import ReaderTask
 from calotype.training.tasks.text import TextTask
 
-TASKS: dict[str, Callable[[TrainSettings, Report], Task]] = {
+TASKS: dict[str, Callable[[TrainSettings, ReportProgress], Task]] = {
     "autoencoder": AutoencoderTask,
     "text": TextTask,
     "diffusion": DiffusionTask,
@@ -42,10 +42,10 @@ TASKS: dict[str, Callable[[TrainSettings, Report], Task]] = {
 def train(
     settings: TrainSettings,
     resume: bool = False,
-    report: Report = lambda what, done, total: None,
+    report: ReportProgress = lambda what, done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
     note: Callable[[str], None] = lambda text: None,
-) -> Iterator[Progress]:
+) -> Iterator[TrainProgress]:
     """Run a training; yields its progress after every step.
 
     resume: go on from the newest whole checkpoint in ``settings.out``; without it a folder that
@@ -79,7 +79,7 @@ def train(
     yield from fit(task, settings, checkpoint, should_stop)
 
 
-def _prepared(settings: TrainSettings, report: Report) -> Task:
+def _prepared(settings: TrainSettings, report: ReportProgress) -> Task:
     """The task, once its folder is there; a mistake in the settings leaves no empty folder."""
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def _prepared(settings: TrainSettings, report: Report) -> Task:
         raise
 
 
-def make_task(settings: TrainSettings, report: Report) -> Task:
+def make_task(settings: TrainSettings, report: ReportProgress) -> Task:
     """The task that the settings name."""
     return TASKS[settings.task](settings, report)
 

@@ -62,7 +62,7 @@ class DataSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _fewest_first(self) -> Self:
+    def _check_objects(self) -> Self:
         if self.objects[0] > self.objects[1]:
             raise ValueError(f"objects = {list(self.objects)}: the smaller number comes first")
         return self
@@ -114,7 +114,7 @@ class LoopSettings(Settings):
 
     @field_validator("device")
     @classmethod
-    def _is_device(cls, name: str) -> str:
+    def _check_device(cls, name: str) -> str:
         if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
             raise ValueError("must be cpu, cuda, cuda:1 (or another number) or mps")
         return name
@@ -142,7 +142,7 @@ class TrainSettings(Settings):
     diffusion: DiffusionSettings | None = Field(default=None, description="for task diffusion")
 
     @model_validator(mode="after")
-    def _only_of_scenes_it_is_known(self) -> Self:
+    def _check_supervision(self) -> Self:
         weight = self.diffusion.supervision_weight if self.diffusion else 0
         if weight and self.data.source != "scenes":
             raise ValueError(
@@ -152,7 +152,7 @@ class TrainSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _last_level_tells_something(self) -> Self:
+    def _check_zero_terminal_snr(self) -> Self:
         own = self.diffusion
         if own and own.zero_terminal_snr and own.prediction == "epsilon":
             raise ValueError(

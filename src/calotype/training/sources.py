@@ -15,11 +15,11 @@ from calotype.scenes import Scene, SceneSource
 from calotype.scenes.cells import targets
 from calotype.training.settings import DataSettings, TrainSettings
 
-Report = Callable[[str, int, int], None]
+ReportProgress = Callable[[str, int, int], None]
 """(what is being prepared, done, total) -> None."""
 
 
-def open_source(settings: DataSettings, factor: int, report: Report) -> Source:
+def open_source(settings: DataSettings, factor: int, report: ReportProgress) -> Source:
     """The pictures that the settings name, kept in ``cache`` once computed where that is given.
 
     factor: pixels of a latent's side; UserError if the pictures' side is no multiple of it.
@@ -70,7 +70,10 @@ CHUNK = 64  # scenes at a time
 
 
 def scene_table(
-    settings: TrainSettings, what: str, of: Callable[[Sequence[Scene]], Tensor], report: Report
+    settings: TrainSettings,
+    what: str,
+    of: Callable[[Sequence[Scene]], Tensor],
+    report: ReportProgress,
 ) -> np.memmap:
     """What ``of`` says of each of a run's scenes, (count, ...) in fp16; kept beside its pictures.
 
@@ -99,6 +102,6 @@ def scene_table(
 READINGS = 1  # raise when ``targets`` changes, so that caches know
 
 
-def reading_table(settings: TrainSettings, report: Report) -> np.memmap:
+def reading_table(settings: TrainSettings, report: ReportProgress) -> np.memmap:
     """What cells should say of each of a run's scenes, (count, 8, 16, 16) in fp16."""
     return scene_table(settings, f"readings {READINGS}", targets, report)

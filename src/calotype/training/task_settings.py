@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from calotype.autoencoder import Adversarial, Norm
-from calotype.diffusion.loss import Weighting
+from calotype.diffusion.loss import LossWeighting
 from calotype.generate.request import Prompt
 from calotype.names import Density, Prediction
 from calotype.settings import Settings
@@ -79,13 +79,13 @@ class AutoencoderSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _decodes_what_is_there(self) -> Self:
+    def _check_decoder_only(self) -> Self:
         if self.decoder_only and self.start is None:
             raise ValueError("decoder_only = true: the latents of which? Name autoencoder.start")
         return self
 
     @model_validator(mode="after")
-    def _compares_by_one_network(self) -> Self:
+    def _check_perceptual(self) -> Self:
         if (self.vgg is None) != (self.lpips is None):
             given, other = ("vgg", "lpips") if self.vgg else ("lpips", "vgg")
             raise ValueError(f"{given}: goes with {other}, the other of two files; name both")
@@ -94,7 +94,7 @@ class AutoencoderSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _learns_before_it_is_heard(self) -> Self:
+    def _check_adversarial_start(self) -> Self:
         if self.adversarial_weight and self.adversarial_start < self.discriminator_start:
             raise ValueError(
                 f"adversarial_start = {self.adversarial_start}: must not come before "
@@ -120,7 +120,7 @@ class DiffusionSettings(Settings):
     prediction: Prediction = Field(
         default="v_prediction", description="what the network learns to say"
     )
-    weighting: Weighting = Field(
+    weighting: LossWeighting = Field(
         default="uniform", description="weight of the noise levels in the loss"
     )
     offset_noise: float = Field(
@@ -186,7 +186,7 @@ class DiffusionSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _words_are_known(self) -> Self:
+    def _check_text_rate(self) -> Self:
         if not self.text_rate and self.text is None and self.start is None:
             raise ValueError(
                 "text_rate = 0: nothing would teach the words; name diffusion.text or .start"

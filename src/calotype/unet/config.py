@@ -13,7 +13,7 @@ from calotype.unet import published
 T = TypeVar("T")
 
 CLASS_EMBEDDINGS = (None, "timestep", "projection")
-MOST_LAYERS = 64
+MAX_LAYERS = 64
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ class UNetConfig:
                 )
 
         for name in ("layers_per_block", "transformer_layers_per_block"):
-            if not all(1 <= count <= MOST_LAYERS for count in self.per_level(getattr(self, name))):
+            if not all(1 <= count <= MAX_LAYERS for count in self.per_level(getattr(self, name))):
                 raise UserError(
-                    f"{name} = {getattr(self, name)}: must be from 1 to {MOST_LAYERS} on each level"
+                    f"{name} = {getattr(self, name)}: must be from 1 to {MAX_LAYERS} on each level"
                 )
 
     @property

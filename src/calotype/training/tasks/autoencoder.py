@@ -31,13 +31,13 @@ from calotype.training.codebook import CodebookCare
 from calotype.training.digest import digest
 from calotype.training.perceptual import perceptual
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, require_channels, spread
+from calotype.training.sources import ReportProgress, open_source, require_channels, spread
 from calotype.training.task import Loss, Task
 from calotype.training.task_settings import AutoencoderSettings
 
-MEASURED = 1024  # pictures over which the mean and scale of the latents are measured
-SHOWN = 12  # pictures in the preview
-SMALLEST = 24  # pixels of a side that leave the discriminator a patch
+MEASURED_PICTURES = 1024  # pictures over which the mean and scale of the latents are measured
+PREVIEW_PICTURES = 12  # pictures in the preview
+MIN_SIZE = 24  # pixels of a side that leave the discriminator a patch
 
 
 class AutoencoderTask(Task):
@@ -48,7 +48,7 @@ class AutoencoderTask(Task):
     what they were, and diffusion models that were trained in them keep working.
     """
 
-    def __init__(self, settings: TrainSettings, report: Report):
+    def __init__(self, settings: TrainSettings, report: ReportProgress):
         if settings.autoencoder is None:
             raise UserError(
                 "autoencoder: the table is missing; task autoencoder needs [autoencoder]"
@@ -145,7 +145,7 @@ class AutoencoderTask(Task):
 
     @torch.inference_mode()
     def preview(self) -> Image.Image:
-        pictures = self._pictures(range(min(SHOWN, len(self.source))))
+        pictures = self._pictures(range(min(PREVIEW_PICTURES, len(self.source))))
         pairs = torch.stack(
             [pictures, self.autoencoder.decode(self.autoencoder.encode(pictures).mean)], 1
         )
@@ -161,7 +161,7 @@ class AutoencoderTask(Task):
         save_component(self.autoencoder, folder / "vae")
 
     def _fold(self) -> None:
-        some = spread(len(self.source), MEASURED)
+        some = spread(len(self.source), MEASURED_PICTURES)
         with torch.inference_mode():
             means = torch.cat(
                 [
@@ -209,8 +209,8 @@ def _check_size(own: AutoencoderSettings, size: int) -> None:
             f"autoencoder.scales = {own.scales}: data.size = {size} can be "
             f"halved for {size.bit_length()} scales at most"
         )
-    if own.adversarial_weight and size < SMALLEST:
+    if own.adversarial_weight and size < MIN_SIZE:
         raise UserError(
             f"data.size = {size}: the discriminator of autoencoder.adversarial_weight looks at "
-            f"patches; it needs {SMALLEST} at least"
+            f"patches; it needs {MIN_SIZE} at least"
         )

@@ -15,20 +15,26 @@ from torch import Tensor, nn
 from calotype.autoencoder import Autoencoder, FirstStage, Pixels, PixelsConfig
 from calotype.checkpoints import load, load_autoencoder, load_text, save
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
-from calotype.conditioning.prompt import MOST
+from calotype.conditioning.prompt import MAX_CHUNKS
 from calotype.data import encoded_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet
-from calotype.generate.request import LONGEST_PROMPT, Sampling, TextToImage
+from calotype.generate.request import MAX_PROMPT_LENGTH, Sampling, TextToImage
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.digest import digest
-from calotype.training.draws import added_noise, even_timesteps, kept
+from calotype.training.noise_and_timesteps import added_noise, condition_dropout, even_timesteps
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, reading_table, require_channels, spread
+from calotype.training.sources import (
+    ReportProgress,
+    open_source,
+    reading_table,
+    require_channels,
+    spread,
+)
 from calotype.training.supervision import Supervision
 from calotype.training.task import Loss, Task
 from calotype.training.vocabulary import (
@@ -39,9 +45,9 @@ from calotype.training.vocabulary import (
 )
 from calotype.unet import UNet, UNetConfig
 
-SHOWN = 16  # pictures in the preview, where no prompts are named
-MEASURED = 1024  # pictures over which the deviation of the latents is told
-USUAL = 0.4, 2.5  # that deviation, if the noise levels are to mean what they say
+PREVIEW_PICTURES = 16  # pictures in the preview, where no prompts are named
+MEASURED_PICTURES = 1024  # pictures over which the deviation of the latents is told
+USUAL_DEVIATION = 0.4, 2.5  # that deviation, if the noise levels are to mean what they say
 PREVIEW_STEPS = 20
 
 
@@ -51,7 +57,7 @@ class DiffusionTask(Task):
     Latents are encoded once, as mean and deviation, and sampled anew each time they are seen.
     """
 
-    def __init__(self, settings: TrainSettings, report: Report):
+    def __init__(self, settings: TrainSettings, report: ReportProgress):
         if settings.diffusion is None:
             raise UserError("diffusion: the table is missing; task diffusion needs [diffusion]")
         self.settings, self.own = settings, settings.diffusion
@@ -170,15 +176,15 @@ class DiffusionTask(Task):
             text = load_text(self.own.text, torch.float32)
             width, read = text.encoder.config.hidden_size, unet.config.cross_attention_dim
             if set(unet.config.per_level(read)) != {width}:
-                told = f"a token is {width} wide, but the UNet reads {read}"
-                raise UserError(f"diffusion.text: {told}")
+                message = f"a token is {width} wide, but the UNet reads {read}"
+                raise UserError(f"diffusion.text: {message}")
             return TextEmbedder(
                 kept_tokenizer(self.settings.out, lambda: text.tokenizer), text.encoder
             )
 
         return first() if self.own.text_rate else kept_text(self.settings.out, first)
 
-    def _encode_all(self, autoencoder: FirstStage, report: Report):
+    def _encode_all(self, autoencoder: FirstStage, report: ReportProgress):
         """The moments of all pictures: mean of their raw latents, and deviation if there is any."""
 
         @torch.inference_mode()
@@ -197,7 +203,7 @@ class DiffusionTask(Task):
             lambda done, total: report("latents", done, total),
         )
 
-    def _supervise(self, report: Report) -> tuple[Supervision, np.memmap]:
+    def _supervise(self, report: ReportProgress) -> tuple[Supervision, np.memmap]:
         """The head on the UNet's features, and what it should say of each scene."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
@@ -207,9 +213,13 @@ class DiffusionTask(Task):
     def _remarks(self) -> tuple[str, ...]:
         """That the latents are far from what noise levels are made for, if they are."""
         stage = self.model.autoencoder
-        some = self.moments[list(spread(len(self.source), MEASURED)), : self.channels]
+        some = self.moments[list(spread(len(self.source), MEASURED_PICTURES)), : self.channels]
         deviation = float(self.model.scale(torch.from_numpy(some)).std())
-        if isinstance(stage, Pixels) or USUAL[0] < deviation < USUAL[1] or not deviation:
+        if (
+            isinstance(stage, Pixels)
+            or USUAL_DEVIATION[0] < deviation < USUAL_DEVIATION[1]
+            or not deviation
+        ):
             return ()
         fitting = stage.config.scaling_factor / deviation
         return (
@@ -258,8 +268,8 @@ class DiffusionTask(Task):
             self.own.timestep_shift,
             self.own.timestep_density,
         ).to(self.device)
-        told = kept(positions, seed, self.model.conditioner)
-        condition = self.model.conditioner({"captions": batch.captions}, keep=told)
+        keep = condition_dropout(positions, seed, self.model.conditioner)
+        condition = self.model.conditioner({"captions": batch.captions}, keep=keep)
         weights = batch.weights
         if weights is not None:
             weights = F.adaptive_avg_pool2d(weights, (mean.shape[-2], mean.shape[-1])).to(mean)
@@ -282,9 +292,9 @@ class DiffusionTask(Task):
 
     def preview(self) -> Image.Image:
         # A token is a byte at least, so that many letters are never too many chunks.
-        most = min(LONGEST_PROMPT, (self.model.text.tokenizer.max_length - 2) * MOST // 4)
+        most = min(MAX_PROMPT_LENGTH, (self.model.text.tokenizer.max_length - 2) * MAX_CHUNKS // 4)
         prompts = self.own.preview_prompts or tuple(
-            text[:most] for text in captions_of(self.source, SHOWN)
+            text[:most] for text in captions_of(self.source, PREVIEW_PICTURES)
         )
         sampling = Sampling(steps=PREVIEW_STEPS, guidance_scale=self.own.preview_guidance)
         pictures = run(self.model, TextToImage(prompt=prompts, weighting="none", sampling=sampling))

@@ -16,17 +16,17 @@ from calotype.generate.pictures import contact_sheet, to_images
 from calotype.scenes import Scene, render
 from calotype.scenes.features import SHRUNK, FeatureNetwork, surface_losses, surface_targets
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, scene_table
+from calotype.training.sources import ReportProgress, open_source, scene_table
 from calotype.training.task import Loss, Task
 
 SURFACES = 1  # raise when the targets change, so that caches know
-SHOWN = 8  # pictures in the preview
+PREVIEW_PICTURES = 8  # pictures in the preview
 
 
 class FeaturesTask(Task):
     """The feature network learns surfaces; nobody tells it names, shapes or colours."""
 
-    def __init__(self, settings: TrainSettings, report: Report):
+    def __init__(self, settings: TrainSettings, report: ReportProgress):
         data = settings.data
         if data.source != "scenes" or data.size % 8:
             raise UserError(
@@ -57,7 +57,11 @@ class FeaturesTask(Task):
     @torch.inference_mode()
     def preview(self) -> Image.Image:
         """Rows of pictures, of the normals that are seen and of those that are there."""
-        batch = self.assemble(range(min(SHOWN, len(self.source))), [0] * SHOWN, torch.zeros(SHOWN))
+        batch = self.assemble(
+            range(min(PREVIEW_PICTURES, len(self.source))),
+            [0] * PREVIEW_PICTURES,
+            torch.zeros(PREVIEW_PICTURES),
+        )
         assert batch.pictures is not None
         assert batch.targets is not None
         said = self.features.surfaces(batch.pictures.to(self.settings.loop.device)).cpu()

@@ -19,17 +19,17 @@ from calotype.scenes.cells import losses
 from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, shows
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, open_source, reading_table, scenes_of
+from calotype.training.sources import ReportProgress, open_source, reading_table, scenes_of
 from calotype.training.task import Loss, Task
 
 NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
-SHOWN = 64  # pictures read for the preview
+PREVIEW_PICTURES = 64  # pictures read for the preview
 
 
 class ReaderTask(Task):
     """The reader trains on what scenes are; it never sees what a model makes of them."""
 
-    def __init__(self, settings: TrainSettings, report: Report):
+    def __init__(self, settings: TrainSettings, report: ReportProgress):
         if settings.data.source != "scenes" or settings.data.size != SIZE:
             raise UserError(f'task reader reads data.source = "scenes" at data.size = {SIZE} only')
         self.settings = settings
@@ -59,7 +59,7 @@ class ReaderTask(Task):
 
     def preview(self) -> Image.Image:
         """The first pictures that are not wholly read right; all of them if there is none."""
-        examples = self.source.examples(range(min(SHOWN, len(self.source))))
+        examples = self.source.examples(range(min(PREVIEW_PICTURES, len(self.source))))
         pictures = torch.stack([example.picture for example in examples])
         readings = read(self.reader, pictures.to(self.settings.loop.device))
         wrong = [

@@ -17,14 +17,14 @@ from calotype.generate.pictures import contact_sheet, to_images
 from calotype.presets import text_config
 from calotype.scenes import COLOURS
 from calotype.scenes.cells import WIDTHS, losses
-from calotype.training.layout import Layout
+from calotype.training.layout_head import LayoutHead
 from calotype.training.settings import TrainSettings
-from calotype.training.sources import Report, reading_table, scenes_of
+from calotype.training.sources import ReportProgress, reading_table, scenes_of
 from calotype.training.task import Loss, Task
 from calotype.training.task_settings import TextSettings
 from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
 
-SHOWN = 16  # captions in the preview, where no prompts are named
+PREVIEW_CAPTIONS = 16  # captions in the preview, where no prompts are named
 ENLARGED = 8  # pixels of a cell there
 FULL = 0.08  # a presence that is shown in full colour: it is shared by cells
 
@@ -37,7 +37,7 @@ class TextTask(Task):
     bound here in minutes, which the error of a noise hardly teaches at all.
     """
 
-    def __init__(self, settings: TrainSettings, report: Report):
+    def __init__(self, settings: TrainSettings, report: ReportProgress):
         if settings.data.source != "scenes":
             raise UserError('task text needs data.source = "scenes": their records say what is in')
         self.settings, self.own = settings, settings.text or TextSettings()
@@ -45,7 +45,7 @@ class TextTask(Task):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.text = self._build()
-            self.head = Layout(self.text.encoder.config.hidden_size)
+            self.head = LayoutHead(self.text.encoder.config.hidden_size)
         self.network = nn.ModuleDict({"text": self.text, "head": self.head})
         self.network.to(settings.loop.device)
         self.targets = reading_table(settings, report)
@@ -76,7 +76,7 @@ class TextTask(Task):
     @torch.inference_mode()
     def preview(self) -> Image.Image:
         """Where objects are expected to be, in the colours they are expected to have."""
-        prompts = self.own.preview_prompts or captions_of(self.source, SHOWN)
+        prompts = self.own.preview_prompts or captions_of(self.source, PREVIEW_CAPTIONS)
         cells, _ = self.head(self.text(prompts))
         presence, _, colour, *_ = cells.float().split([1, *WIDTHS, 2], dim=1)
         palette = 2 * torch.tensor([*COLOURS.values()]).to(colour).sqrt() - 1

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from calotype.errors import UserError
 from calotype.generate.events import Event, Picture, Preview, Progress
-from calotype.generate.made import Made
 from calotype.generate.pictures import to_images
+from calotype.generate.prompt_schedule import CACHED_STEPS, StepPrompts
+from calotype.generate.provenance import Provenance
 from calotype.generate.request import Sampling, TextToImage
-from calotype.generate.told import KEPT, Told
 from calotype.model import LatentDiffusion
 from calotype.sampling import (
     Denoise,
     NoiseSource,
-    Path,
+    SigmaPath,
     Step,
     classifier_free,
     sampler,
@@ -29,30 +29,30 @@ from calotype.sampling import (
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
+class Denoising:
     """Where a batch of pictures sets out.
 
     indices: their places in the job.
     requests: what makes each alone, one a row; they differ in words and seeds only.
     x: (B, C, h, w) float32 latents at the first noise level of ``path``, in Karras coordinates.
-    told: what the UNet is told at each step.
+    prompts: what the UNet is told at each step.
     """
 
     indices: Sequence[int]
     requests: Sequence[TextToImage]
     x: Tensor
-    path: Path
+    path: SigmaPath
     noise: NoiseSource
-    told: Callable[[int], Told]
+    prompts: Callable[[int], StepPrompts]
 
 
 @torch.inference_mode()
-def walk(
-    model: LatentDiffusion, starts: Iterable[Start], total: int, made: Made
+def sample(
+    model: LatentDiffusion, starts: Iterable[Denoising], total: int, provenance: Provenance
 ) -> Iterator[Event]:
     """Walk each batch down to its pictures, telling progress and a preview after every step.
 
-    total: picture-steps of the whole job. made: what its pictures say of their making. Raises
+    total: picture-steps of the whole job. provenance: by what its pictures are made. Raises
     UserError if the numbers overflow, as half precision may.
     """
     before = 0
@@ -65,22 +65,22 @@ def walk(
         before += count * sampling.steps
         pictures = images(model, latents)
         for index, image, request in zip(start.indices, pictures, start.requests, strict=True):
-            yield Picture(index, image, request, made)
+            yield Picture(index, image, request, provenance)
 
 
-def steps(model: LatentDiffusion, start: Start, sampling: Sampling) -> Iterator[Step]:
+def steps(model: LatentDiffusion, start: Denoising, sampling: Sampling) -> Iterator[Step]:
     """The steps of one batch; in each the UNet is told, and guided, as that step is."""
     denoiser = replace(model.denoiser(), schedule=start.path.schedule)
     now = 0
 
-    @lru_cache(maxsize=KEPT)
-    def guided(told: Told, scale: float) -> Denoise:
+    @lru_cache(maxsize=CACHED_STEPS)
+    def guided(prompts: StepPrompts, scale: float) -> Denoise:
         return classifier_free(
-            denoiser, told.parts, told.negative, scale, sampling.guidance_rescale
+            denoiser, prompts.parts, prompts.negative, scale, sampling.guidance_rescale
         )
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
-        return guided(start.told(now), _scale(sampling, now))(x, sigma)
+        return guided(start.prompts(now), _scale(sampling, now))(x, sigma)
 
     clipped = denoise if sampling.threshold is None else thresholded(denoise, sampling.threshold)
     by_name = sampler(sampling.sampler)

@@ -1,4 +1,4 @@
-"""Made: by what a picture was made, beside its request."""
+"""Provenance: by what a picture was made, beside its request."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from calotype import __version__
-from calotype.checkpoints.hashes import hash_of
+from calotype.checkpoints.hashes import model_hash
 from calotype.model import LatentDiffusion
 
-Told = Annotated[str, Field(max_length=1_000)]
+ShortText = Annotated[str, Field(max_length=1_000)]
 
 
-class Made(BaseModel):
+class Provenance(BaseModel):
     """By what a picture was made: what has to be the same for the same bits.
 
     model: its name. model_hash, vae_hash: see ``checkpoints.hashes``; "" for one in memory alone.
@@ -25,21 +25,21 @@ class Made(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    model: Told = ""
-    model_hash: Told = ""
-    vae_hash: Told = ""
-    version: Told = ""
-    torch: Told = ""
-    device: Told = ""
-    dtype: Told = ""
-    prediction: Told = ""
+    model: ShortText = ""
+    model_hash: ShortText = ""
+    vae_hash: ShortText = ""
+    version: ShortText = ""
+    torch: ShortText = ""
+    device: ShortText = ""
+    dtype: ShortText = ""
+    prediction: ShortText = ""
     averaged: bool = False
     threads: int | None = Field(default=None, ge=1, le=4096)
     deterministic: bool = False
 
-    def differences(self, now: Made) -> list[str]:
+    def differences(self, now: Provenance) -> list[str]:
         """What is known and not the same now, in words; the model by its hash, where it has one."""
-        names = [name for name in Made.model_fields if name != "deterministic"]
+        names = [name for name in Provenance.model_fields if name != "deterministic"]
         if self.model_hash and now.model_hash:
             names.remove("model")
         pairs = [(name, getattr(self, name), getattr(now, name)) for name in names]
@@ -50,17 +50,17 @@ class Made(BaseModel):
         ]
 
 
-def made_by(model: LatentDiffusion, deterministic: bool = False) -> Made:
+def provenance_of(model: LatentDiffusion, deterministic: bool = False) -> Provenance:
     """What the pictures say that this model makes here and now."""
     own = set(model.files)
     vae = [path for path in model.vae_files if path not in own]
-    return Made(
+    return Provenance(
         model=model.name[:1_000],
-        model_hash=hash_of(model.files),
-        vae_hash=hash_of(vae),
+        model_hash=model_hash(model.files),
+        vae_hash=model_hash(vae),
         version=__version__,
         torch=torch.__version__,
-        device=_called(model.device),
+        device=_device_name(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
         prediction=model.scheduler.prediction_type,
         averaged=model.averaged,
@@ -69,7 +69,7 @@ def made_by(model: LatentDiffusion, deterministic: bool = False) -> Made:
     )
 
 
-def _called(device: torch.device) -> str:
+def _device_name(device: torch.device) -> str:
     """A device's kind, and its name where it has one."""
     if device.type == "cuda":
         return f"cuda, {torch.cuda.get_device_name(device)}"

@@ -10,21 +10,21 @@ from PIL import Image, ImageDraw, ImageFont
 from calotype.generate.request import Sweep
 
 INK, PAPER = "#303030", "#ffffff"
-LETTERS = 18  # a row's name is broken after so many, a column's where its pictures end
-SMALLEST = 11  # pixels that a letter is high
+ROW_LETTERS = 18  # a row's name is broken after so many, a column's where its pictures end
+MIN_LETTER = 11  # pixels that a letter is high
 
 
-def labelled(
+def labelled_sheet(
     images: Sequence[Image.Image], columns: Sequence[str], rows: Sequence[str], title: str = ""
 ) -> Image.Image:
     """Images row by row, as many as there are names of columns times names of rows."""
     width = max(image.width for image in images)
     height = max(image.height for image in images)
-    letter = max(SMALLEST, width // 14)
+    letter = max(MIN_LETTER, width // 14)
     font = ImageFont.load_default(letter)
     gap = letter // 2
-    tops = [_broken(name, max(6, int(1.7 * width / letter))) for name in columns]
-    sides = [_broken(name, LETTERS) for name in rows]
+    tops = [_wrap(name, max(6, int(1.7 * width / letter))) for name in columns]
+    sides = [_wrap(name, ROW_LETTERS) for name in rows]
     left = max(_size(side, font)[0] for side in sides)
     left += 2 * gap if left else 0
     height = max(height, *(_size(side, font)[1] for side in sides))
@@ -45,7 +45,7 @@ def labelled(
     return sheet
 
 
-def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
+def stack_sheets(sheets: Sequence[Image.Image]) -> Image.Image:
     """Sheets one below the other."""
     whole = Image.new(
         "RGB", (max(sheet.width for sheet in sheets), sum(sheet.height for sheet in sheets)), PAPER
@@ -57,7 +57,7 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def _broken(text: str, letters: int) -> str:
+def _wrap(text: str, letters: int) -> str:
     return "\n".join(textwrap.wrap(text, letters))
 
 
@@ -68,14 +68,14 @@ def _size(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> tupl
     return int(box[2]) + 1, int(box[3]) + 1
 
 
-def swept(request: Sweep, images: Mapping[int, Image.Image]) -> Image.Image:
+def sweep_sheet(request: Sweep, images: Mapping[int, Image.Image]) -> Image.Image:
     """The pictures of a sweep by their number, with the fields' values written beside them."""
-    names = [[_told(name, value) for value in values] for name, values in request.over.items()]
+    names = [[_label(name, value) for value in values] for name, values in request.over.items()]
     across, down, sheets = [*names, *[[""]] * (3 - len(names))]
     size = len(across) * len(down)
-    return stacked(
+    return stack_sheets(
         [
-            labelled(
+            labelled_sheet(
                 [images[number * size + k] for k in range(size)],
                 columns=across,
                 rows=down,
@@ -86,7 +86,7 @@ def swept(request: Sweep, images: Mapping[int, Image.Image]) -> Image.Image:
     )
 
 
-def _told(name: str, value: object) -> str:
+def _label(name: str, value: object) -> str:
     if name in ("prompt", "negative_prompt", "sampler"):
         return str(value)
     return f"{name.replace('_', ' ')} {value}"

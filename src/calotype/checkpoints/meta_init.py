@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 
 @contextmanager
-def unfilled() -> Iterator[None]:
+def on_meta() -> Iterator[None]:
     """What is built inside has shapes only, on the device "meta"; load weights with ``assign``.
 
     First values are not drawn: on "meta" that would draw nothing, but import torch._dynamo to do

@@ -45,7 +45,7 @@ def even_timesteps(
     return (shift * even / (1 + (shift - 1) * even) * count).long().clamp(max=count - 1)
 
 
-def kept(positions: Tensor, seed: int, conditioner: Conditioner) -> Tensor:
+def condition_dropout(positions: Tensor, seed: int, conditioner: Conditioner) -> Tensor:
     """Which samples at these positions are told what: bool (B, E), a column for each embedder.
 
     Each field is left out of its embedder's share of samples (``dropout``), whatever becomes of the

@@ -24,7 +24,7 @@ LAYER = re.compile(
 MIDDLE = ("encoder.mid.attn_1.", "encoder.mid_block.attentions.0.")
 
 
-def form_of(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
+def infer_config(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
     """The config of the autoencoder with these tensors, a ``VQConfig`` if it has a codebook.
 
     Under CompVis' names or those of the published folders. What no tensor tells: scaling_factor is
@@ -32,23 +32,23 @@ def form_of(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
     whether all else fits is for the caller to see.
     """
     widths, layers, down, up = _levels(tensors)
-    told: dict[str, Any] = {
-        "in_channels": _size(tensors, "encoder.conv_in.weight", 1),
-        "out_channels": _size(tensors, "decoder.conv_out.weight", 0),
+    fields: dict[str, Any] = {
+        "in_channels": _axis_size(tensors, "encoder.conv_in.weight", 1),
+        "out_channels": _axis_size(tensors, "decoder.conv_out.weight", 0),
         "down_block_types": _types("down_block_types", down),
         "up_block_types": _types("up_block_types", up),
         "block_out_channels": widths,
         "layers_per_block": layers,
-        "latent_channels": _size(tensors, "decoder.conv_in.weight", 1),
+        "latent_channels": _axis_size(tensors, "decoder.conv_in.weight", 1),
         "norm_num_groups": math.gcd(GROUPS, *widths),
         "scaling_factor": 1.0,
         "mid_block_add_attention": any(name.startswith(MIDDLE) for name in tensors),
     }
     if CODEBOOK in tensors:
-        size, channels = (_size(tensors, CODEBOOK, axis) for axis in (0, 1))
-        return VQConfig(**told, num_vq_embeddings=size, vq_embed_dim=channels)
+        size, channels = (_axis_size(tensors, CODEBOOK, axis) for axis in (0, 1))
+        return VQConfig(**fields, num_vq_embeddings=size, vq_embed_dim=channels)
     return AutoencoderConfig(
-        **told,
+        **fields,
         use_quant_conv="quant_conv.weight" in tensors,
         use_post_quant_conv="post_quant_conv.weight" in tensors,
     )
@@ -71,19 +71,19 @@ def _levels(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int, list[b
         raise UserError(f"no autoencoder: no level of an encoder is in it, but {first}")
     blocks, block = ("_blocks", "resnets") if published else ("", "block")
     first = f"encoder.down{blocks}.{{}}.{block}.0.conv1.weight"
-    widths = tuple(_size(tensors, first.format(level), 0) for level in range(levels))
+    widths = tuple(_axis_size(tensors, first.format(level), 0) for level in range(levels))
     down = [("encoder.down", level) in attending for level in range(levels)]
     up = [("decoder.up", level) in attending for level in range(levels)]
     # CompVis' files count both ways from the largest size, the published folders do not.
     return widths, layers, down, up if published else up[::-1]
 
 
-def same_form(one: AutoencoderConfig, other: AutoencoderConfig) -> bool:
+def same_shapes(one: AutoencoderConfig, other: AutoencoderConfig) -> bool:
     """Whether tensors of these configs have the same names and shapes."""
-    return _told(one) == _told(other)
+    return _inferable(one) == _inferable(other)
 
 
-def _told(config: AutoencoderConfig) -> AutoencoderConfig:
+def _inferable(config: AutoencoderConfig) -> AutoencoderConfig:
     """The config with what no tensor tells at one value."""
     untold: dict[str, Any] = {
         "norm_num_groups": 1,
@@ -101,7 +101,7 @@ def _types(field: str, attend: list[bool]) -> tuple[str, ...]:
     return tuple(BLOCKS[field][one] for one in attend)
 
 
-def _size(tensors: Mapping[str, Tensor], name: str, axis: int) -> int:
+def _axis_size(tensors: Mapping[str, Tensor], name: str, axis: int) -> int:
     if name not in tensors or tensors[name].ndim <= axis:
         raise UserError(f"no autoencoder: it should hold {name}")
     return tensors[name].shape[axis]

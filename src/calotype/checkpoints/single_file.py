@@ -49,7 +49,7 @@ EPSILON_STEPS = 875_000
 
 
 @dataclass(frozen=True)
-class Single:
+class SingleFile:
     """What a single file holds, before any of it is recognised.
 
     configs: of our own files, by component; of an autoencoder alone, its own. steps: the
@@ -67,17 +67,19 @@ class Single:
         return _whole(self.tensors)
 
 
-def open_single(path: Path) -> Single:
+def open_single_file(path: Path) -> SingleFile:
     """Open a .safetensors file, or a pickle of a training program."""
     if path.suffix in PICKLES:
         found = read_pickle(path)
         steps = found.get("global_step") if isinstance(found, dict) else None
-        return Single(path, tensors_in(found, path), steps=steps if type(steps) is int else None)
+        return SingleFile(
+            path, tensors_in(found, path), steps=steps if type(steps) is int else None
+        )
     tensors = read_safetensors(path)
     with safe_open(path, framework="pt") as file:
         header = (file.metadata() or {}).get(HEADER)
     configs = None if header is None else _configs(header, path, _whole(tensors))
-    return Single(path, tensors, configs)
+    return SingleFile(path, tensors, configs)
 
 
 def _whole(tensors: Mapping[str, Tensor]) -> bool:
@@ -97,7 +99,7 @@ def _configs(header: str, path: Path, whole: bool) -> dict[str, Any]:
     return configs
 
 
-def single_parts(single: Single, ema: bool = False) -> Parts:
+def single_file_parts(single: SingleFile, ema: bool = False) -> Parts:
     """The parts of the model in a single file.
 
     ema: the running average of the UNet's weights instead of the weights. Raises UserError, naming
@@ -183,7 +185,7 @@ def _recognised(tensors: Mapping[str, Tensor], path: Path) -> Family:
     )
 
 
-def _ours(single: Single) -> Family:
+def _ours(single: SingleFile) -> Family:
     """What the header of one of our files says, as a family of its own."""
     assert single.configs is not None
     where = f"{single.path}, in its header"
@@ -221,7 +223,7 @@ def with_scale(
     return replace(config, scaling_factor=float(scale))
 
 
-def _tokenizer(single: Single, family: Family) -> Tokenizer:
+def _tokenizer(single: SingleFile, family: Family) -> Tokenizer:
     """CLIP's, or that of our header where it has one of its own."""
     kept = single.configs["tokenizer"] if single.configs else family.pad_token
     where = f"{single.path}, in its header: tokenizer"
@@ -235,7 +237,7 @@ def _tokenizer(single: Single, family: Family) -> Tokenizer:
         raise UserError(f"{where}: {error}") from None
 
 
-def _prediction(single: Single, family: Family) -> tuple[Prediction, str, bool]:
+def _prediction(single: SingleFile, family: Family) -> tuple[Prediction, str, bool]:
     """What the UNet predicts, by which rule, and whether a trial should tell."""
     if single.configs:
         return family.scheduler.prediction_type, "the header", False

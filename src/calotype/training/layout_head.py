@@ -14,7 +14,7 @@ from calotype.unet.attention import TransformerBlock
 BLOCKS, FOLD = 2, 2  # transformer blocks; cells of a side that one place speaks for
 
 
-class Layout(nn.Module):
+class LayoutHead(nn.Module):
     """Context (B, N, D) -> logits of cells (B, CHANNELS, GRID, GRID) and of grounds (B, G).
 
     A learned vector at each place reads the context and the other places, as in the queries of
