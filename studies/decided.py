@@ -16,9 +16,8 @@ from torch import Tensor
 
 import calotype
 from calotype import Sampling, TextToImage
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import ScenePrompt, scene_prompts
-from calotype.evaluation.scenes import judge
+from calotype.evaluation.scenes.judge import judge, load_reader
+from calotype.evaluation.scenes.prompts import ScenePrompt, scene_prompts
 from calotype.generate.batching import batches, native_size, start
 from calotype.generate.denoising import Denoising, images, steps
 from calotype.model import LatentDiffusion

@@ -20,10 +20,9 @@ from torch import Tensor
 
 import calotype
 from calotype import Sampling, TextToImage
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import ScenePrompt, scene_prompts
-from calotype.evaluation.scenes import judge
-from calotype.evaluation.share import Share
+from calotype.evaluation.intervals import Share
+from calotype.evaluation.scenes.judge import judge, load_reader
+from calotype.evaluation.scenes.prompts import ScenePrompt, scene_prompts
 from calotype.generate.batching import batches, start
 from calotype.generate.denoising import images
 from calotype.generate.denoising import steps as walked_steps

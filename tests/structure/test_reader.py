@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import calotype
-from calotype.evaluation.judge import WEIGHTS
+from calotype.evaluation.scenes.judge import WEIGHTS
 
 PACKAGE = Path(calotype.__file__).parent
 TRAINING = sorted((PACKAGE / "training").rglob("*.py"))

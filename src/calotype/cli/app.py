@@ -15,7 +15,7 @@ from calotype.errors import UserError
 COMMANDS = {
     "average": "Write a run's model anew, its weights averaged over another length of time.",
     "convert": "Write a model in another layout.",
-    "evaluate": "Measure how well a model does what words say.",
+    "evaluate": "Measure how well a model follows prompts.",
     "generate": "Make pictures from words.",
     "inspect": "Tell what a model's file holds, or what a picture says of its making.",
     "presets": "List the named configurations, with their sizes.",

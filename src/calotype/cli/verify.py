@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal
 
+from calotype.cli.outputs import OutputFile
 from calotype.cli.shared import ModelName
-from calotype.errors import UserError
 
 Short = Literal["fp64", "fp16", "bf16"]
 
 
 def verify(
-    model: ModelName = "scenes", /, *, dtype: Short | None = None, json: Path | None = None
+    model: ModelName = "scenes", /, *, dtype: Short | None = None, json: OutputFile | None = None
 ) -> int:
     """Prove the numbers: the same weights here and in diffusers and transformers, side by side.
 
@@ -30,8 +29,6 @@ def verify(
     json: Path
         Write the figures.
     """
-    if json is not None and json.is_dir():
-        raise UserError(f"{json}: is a folder; name a file")
     import torch
 
     from calotype.checkpoints.files import write_json

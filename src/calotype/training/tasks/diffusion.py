@@ -20,9 +20,9 @@ from calotype.data import encoded_table
 from calotype.diffusion import SchedulerConfig, normal, training_loss
 from calotype.errors import UserError
 from calotype.example import Batch
-from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import MAX_PROMPT_LENGTH, Sampling, TextToImage
 from calotype.generate.run import run
+from calotype.generate.sheets import contact_sheet
 from calotype.model import LatentDiffusion
 from calotype.presets import text_config, unet_config
 from calotype.training.digest import digest

@@ -1,4 +1,4 @@
-"""The prompts of an evaluation: always the same, each with the scene that it describes."""
+"""The prompts of the evaluation on scenes: always the same, each with the scene it describes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ KINDS: dict[PromptKind, str] = {
     "pair": "two objects and how they lie",
     "held_out": "one object of a colour and shape never seen together",
 }
-PROMPT_SEED = 20_000  # scenes that no recipe of ours trains on
-PICTURE_SEED = 1  # of the first picture of each kind; the next has the next
+PROMPT_SEED = 20_000  # scenes that no recipe of the project trains on
 
 
 @dataclass(frozen=True)

@@ -1,99 +1,58 @@
-"""evaluate: how well a model does what words say, in the built-in world, and what it can't do."""
+"""The evaluation on scenes: how well a model follows prompts about the built-in world."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-
-from PIL import Image
 
 from calotype.errors import UserError
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.mean import Mean
-from calotype.evaluation.prompts import KINDS, PICTURE_SEED, ScenePrompt, scene_prompts
+from calotype.evaluation.intervals import Mean, Share
 from calotype.evaluation.reconstruction import psnr, round_trip
-from calotype.evaluation.share import Share
+from calotype.evaluation.report import EvaluationProgress
+from calotype.evaluation.scenes.judge import Judged, judge, load_reader
+from calotype.evaluation.scenes.prompts import KINDS, scene_prompts
+from calotype.evaluation.scenes.report import PICTURE_SEED, RENDERING_SEED, ScenesReport
 from calotype.generate.events import Picture, Progress
-from calotype.generate.pictures import to_picture
 from calotype.generate.request import Sampling, TextToImage
 from calotype.generate.run import events
 from calotype.model import LatentDiffusion
 from calotype.names import PromptKind
 from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import SIZE, Reader, read
-from calotype.scenes.reading import ATTRIBUTES, STATED, Mistake, Reading, mistakes, shows
+from calotype.scenes.reading import ATTRIBUTES, STATED, Reading, mistakes, shows
 
-RENDERING_SEED = 30_000  # renderings that no recipe of ours trains on
-BATCH_SIZE = 16
-
-
-@dataclass(frozen=True)
-class EvaluationProgress:
-    """How far a part of an evaluation is."""
-
-    part: str
-    done: int
-    total: int
+BATCH_SIZE = 16  # pictures
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A picture, its prompt, and what it shows otherwise; without mistakes, it shows all of it."""
-
-    image: Image.Image
-    prompt: str
-    mistakes: tuple[Mistake, ...]
-
-
-@dataclass
-class Report:
-    """What an evaluation found.
-
-    shares: of pictures in which all that was stated reads back right, by row: the kinds of
-        prompts, and "ceiling", renderings of two objects after the autoencoder's round trip,
-        judged as pairs are.
-    parts: for each kind of prompt, the share of pictures without a mistake in the ground, in the
-        count and, among those with the right count, in each attribute and in the relation.
-    reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
-        objects that are wholly right, material included.
-    reconstruction_psnr, object_psnr: dB of each rendering, whole and inside the objects.
-    pictures: all pictures by kind of prompt, in the prompts' order.
-    """
-
-    sampling: Sampling
-    shares: dict[str, Share] = field(default_factory=dict)
-    parts: dict[PromptKind, dict[str, Share]] = field(default_factory=dict)
-    reading: dict[str, Share] = field(default_factory=dict)
-    reconstruction_psnr: Mean = field(default_factory=Mean)
-    object_psnr: Mean = field(default_factory=Mean)
-    pictures: dict[PromptKind, list[Judged]] = field(default_factory=dict)
-
-
-def evaluate(
+def evaluate_scenes(
     model: LatentDiffusion,
     count: int = 500,
     sampling: Sampling | None = None,
-    kinds: Sequence[PromptKind] = tuple(KINDS),
-) -> Iterator[EvaluationProgress | Report]:
-    """Tell how an evaluation on ``count`` prompts of each kind goes; its report comes last.
+    kinds: Sequence[PromptKind] = (),
+) -> Iterator[EvaluationProgress | ScenesReport]:
+    """Make and judge pictures of ``count`` prompts of each kind; the report comes last.
+
+    Renderings are judged too, before and after the autoencoder's round trip: they bound what the
+    reader and the autoencoder let a model reach.
 
     sampling: how pictures are made; None for the defaults. Its seed is not used: picture k of each
-        kind has seed ``PICTURE_SEED`` + k.
+        kind has seed ``PICTURE_SEED`` + k. kinds: none for all.
+
+    Raises UserError for a model whose pictures do not have 3 channels.
     """
     channels = model.autoencoder.config.in_channels
     if channels != 3:
         raise UserError(f"{model.name}: its pictures have {channels} channels; scenes have 3")
     chosen = (sampling or Sampling()).model_copy(update={"seed": PICTURE_SEED})
-    reader, report = load_reader(model.device), Report(chosen)
-    for kind in dict.fromkeys(kinds):
+    reader, report = load_reader(model.device), ScenesReport(chosen)
+    for kind in dict.fromkeys(kinds or KINDS):
         yield from _pictures(model, reader, kind, count, report)
     yield from _renderings(model, reader, count, report)
     yield report
 
 
 def _pictures(
-    model: LatentDiffusion, reader: Reader, kind: PromptKind, count: int, report: Report
+    model: LatentDiffusion, reader: Reader, kind: PromptKind, count: int, report: ScenesReport
 ) -> Iterator[EvaluationProgress]:
     """Make and read the pictures of one kind of prompts."""
     asked = scene_prompts(kind, count)
@@ -112,16 +71,8 @@ def _pictures(
     report.parts[kind] = {name: Share(n - wrong[name], n) for name, n in seen.items()}
 
 
-def judge(image: Image.Image, asked: ScenePrompt, reader: Reader) -> Judged:
-    """What a picture shows otherwise than it was asked for, as the reader tells."""
-    device = next(reader.parameters()).device
-    (reading,) = read(reader, to_picture(image)[None].to(device))
-    image.thumbnail((SIZE, SIZE))  # thousands are kept, for sheets
-    return Judged(image, asked.prompt, mistakes(reading, asked.scene))
-
-
 def _renderings(
-    model: LatentDiffusion, reader: Reader, count: int, report: Report
+    model: LatentDiffusion, reader: Reader, count: int, report: ScenesReport
 ) -> Iterator[EvaluationProgress]:
     """Read held-out renderings of two objects, as they are and after the autoencoder."""
     source = SceneSource(RENDERING_SEED, count, objects=(2, 2), split="all")
