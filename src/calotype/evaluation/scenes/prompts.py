@@ -9,8 +9,8 @@ from calotype.scenes import Scene, SceneSource, describe
 
 KINDS: dict[PromptKind, str] = {
     "single": "one object: shape, colour, size, ground",
-    "pair": "two objects and how they lie",
-    "held_out": "one object of a colour and shape never seen together",
+    "pair": "two objects and their relation",
+    "held_out": "one object of a colour and shape never combined in training",
 }
 PROMPT_SEED = 20_000  # scenes that no recipe of the project trains on
 
