@@ -1,4 +1,4 @@
-"""Source: the protocol of every collection of captioned pictures, rendered, on disk or cached."""
+"""Source: what every collection of captioned pictures offers, rendered, on disk or cached."""
 
 from collections.abc import Sequence
 from typing import Protocol

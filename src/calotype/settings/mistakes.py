@@ -85,7 +85,7 @@ def _nearest_key(schema: Any, path: tuple[str, ...], tables: list[Any], name: Na
         if key.name.endswith(f".{path[-1]}"):
             return f'; did you mean "{name(tuple(key.name.split(".")))}"?'
     siblings = [key for table in tables for key in fields(table)]
-    # Compared without the path of their table, which is the same for all.
+    # Compared without the tables before them, which all have in common.
     close = get_close_matches(path[-1], siblings, n=1, cutoff=0.5)
     if close:
         return f'; did you mean "{name((*path[:-1], close[0]))}"?'

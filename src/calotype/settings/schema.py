@@ -111,13 +111,13 @@ def fields(table: Any) -> dict[str, FieldInfo]:
 
 
 def tag(table: Any) -> str:
-    """The value that selects this table among its alternatives; "" if it has none."""
+    """The value that tells this table from its alternatives; empty if it has none."""
     field = fields(table).get(_tag_name(table))
     return str(get_args(field.annotation)[0]) if field else ""
 
 
 def _tag_name(table: Any) -> str:
-    """The field that selects a table among its alternatives: the first that allows one value."""
+    """The field that tells a table from its alternatives: the first that allows one value only."""
     for name, field in fields(table).items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
             return name
@@ -128,7 +128,7 @@ def _tag_name(table: Any) -> str:
 
 
 def allowed(field: FieldInfo) -> str:
-    """The values that a field allows, as text: ``an integer from 1 to 1000``."""
+    """What a field takes, in words: ``an integer from 1 to 1000``."""
     return either(dict.fromkeys(_in_words(o, field.metadata) for o in alternatives(field)))
 
 
