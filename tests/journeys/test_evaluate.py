@@ -73,7 +73,7 @@ def test_who_paints_what_was_asked_is_always_right(
     """The renderer in the model's place, then once with every prompt answered by the next one's."""
     late = 0
 
-    def painted(model, request, at_once):
+    def painted(model, request, batch_size):
         scenes = {
             asked.prompt: asked.scene for kind in KINDS for asked in scene_prompts(kind, COUNT)
         }
