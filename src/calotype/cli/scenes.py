@@ -84,7 +84,7 @@ def scenes(
 ) -> None:
     """Draw scenes of the built-in world: pictures of simple solids, with captions.
 
-    Scene k of a seed is always the same, whatever the count. Prints the paths of what it writes.
+    Scene k of a seed is the same for every count. Prints the paths of its outputs.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def _draw(source: SceneSource, grid: Path | None, write: Path | None) -> None:
 
 
 def _drawn(source: SceneSource) -> Iterator[tuple[Image, str]]:
-    """Image and caption of every scene, progress shown."""
+    """Yield image and caption of every scene, and show the progress."""
     from calotype.cli.progress import ProgressBar
     from calotype.generate.pictures import to_images
 

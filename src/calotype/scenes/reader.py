@@ -124,10 +124,10 @@ def _apart(first: Seen, second: Seen) -> bool:
 
 def _seen(cell: Tensor, row: int, column: int) -> Seen:
     _, *attributes, offsets = cell.split([1, *WIDTHS, 2])
-    said = {
+    values = {
         name: VALUES[name][int(logits.argmax())]
         for name, logits in zip(ATTRIBUTES, attributes, strict=True)
     }
     middle = (column + 0.5 + offsets[0].item()) / GRID
     foot = (row + 0.5 + offsets[1].item()) / GRID
-    return Seen(**said, column=middle, y=ground_y(foot))
+    return Seen(**values, column=middle, y=ground_y(foot))

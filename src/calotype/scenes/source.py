@@ -25,8 +25,8 @@ class SceneSource:
 
     size: pixels of each side. objects: smallest and largest number of objects. split: see
     ``draw_scene``. object_weight: weight of the pixels in and next to objects; ground weighs 1.
-    plain: the share of captions in the words of ``describe``, material said in half of them; the
-        others are worded in many ways. device: where to render; examples are on the CPU.
+    plain: the share of captions by ``describe``, with materials in half of them; the others are by
+        ``caption``. device: where to render; examples are on the CPU.
     """
 
     seed: int
@@ -40,7 +40,7 @@ class SceneSource:
 
     @property
     def key(self) -> str:
-        """Names the pictures and their weights; how they are worded is not in it."""
+        """Identifies the pictures and their weights, not their captions."""
         least, most = self.objects
         return (
             f"scenes {WORLD} seed {self.seed} count {self.count} at {self.size} "

@@ -54,15 +54,15 @@ def evaluate_scenes(
 def _pictures(
     model: LatentDiffusion, reader: Reader, kind: PromptKind, count: int, report: ScenesReport
 ) -> Iterator[EvaluationProgress]:
-    """Make and read the pictures of one kind of prompts."""
-    asked = scene_prompts(kind, count)
-    request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=report.sampling)
+    """Make and judge the pictures of one kind of prompts."""
+    prompts = scene_prompts(kind, count)
+    request = TextToImage(prompt=tuple(each.prompt for each in prompts), sampling=report.sampling)
     judged: list[Judged] = []
     for event in events(model, request, BATCH_SIZE):
         if isinstance(event, Progress):
             yield EvaluationProgress(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):
-            judged.append(judge(event.image, asked[event.index], reader))
+            judged.append(judge(event.image, prompts[event.index], reader))
     report.pictures[kind] = judged
     report.shares[kind] = Share(sum(not each.mistakes for each in judged), count)
     wrong = Counter(name for each in judged for name in {mistake.kind for mistake in each.mistakes})
@@ -82,24 +82,24 @@ def _renderings(
     inside: list[float] = []
     for start in range(0, count, BATCH_SIZE):
         stop = min(start + BATCH_SIZE, count)
-        shown = render([source.scene(index) for index in range(start, stop)], SIZE)
-        pictures = shown.pictures.to(model.device)
-        kept = round_trip(model.autoencoder, pictures)
+        rendering = render([source.scene(index) for index in range(start, stop)], SIZE)
+        pictures = rendering.pictures.to(model.device)
+        decoded = round_trip(model.autoencoder, pictures)
         before += read(reader, pictures)
-        after += read(reader, kept)
-        whole += psnr(kept, pictures).tolist()
-        inside += psnr(kept, pictures, shown.objects.to(model.device) > 0).tolist()
+        after += read(reader, decoded)
+        whole += psnr(decoded, pictures).tolist()
+        inside += psnr(decoded, pictures, rendering.objects.to(model.device) > 0).tolist()
         yield EvaluationProgress("renderings", stop, count)
     report.reconstruction_psnr, report.object_psnr = Mean(whole), Mean(inside)
     report.reading = _accuracies(before, source)
-    kept_right = [shows(reading, source.scene(index)) for index, reading in enumerate(after)]
-    report.shares["ceiling"] = Share(sum(kept_right), count)
+    right = [shows(reading, source.scene(index)) for index, reading in enumerate(after)]
+    report.shares["ceiling"] = Share(sum(right), count)
 
 
 def _accuracies(readings: Sequence[Reading], source: SceneSource) -> dict[str, Share]:
-    """The shares of right grounds, counts, attributes and relations, and of "scenes" wholly right.
+    """The shares of right grounds, counts, attributes and relations; "scenes": all of them right.
 
-    Attributes and relations are judged where the count is right.
+    Attributes and relations count only in pictures with the right number of objects.
     """
     wrong: Counter[str] = Counter()
     for index, reading in enumerate(readings):

@@ -38,7 +38,7 @@ def load_reader(device: torch.device | str = "cpu") -> Reader:
     return reader.to(device).eval().requires_grad_(False)
 
 
-def judge(image: Image.Image, asked: ScenePrompt, reader: Reader) -> Judged:
+def judge(image: Image.Image, prompt: ScenePrompt, reader: Reader) -> Judged:
     """Compare what the reader sees in a picture with the scene of its prompt.
 
     The image is made smaller in place: an evaluation keeps thousands for its sheets.
@@ -46,4 +46,4 @@ def judge(image: Image.Image, asked: ScenePrompt, reader: Reader) -> Judged:
     device = next(reader.parameters()).device
     (reading,) = read(reader, to_picture(image)[None].to(device))
     image.thumbnail((SIZE, SIZE))
-    return Judged(image, asked.prompt, mistakes(reading, asked.scene))
+    return Judged(image, prompt.prompt, mistakes(reading, prompt.scene))

@@ -33,7 +33,7 @@ class ScenesReport:
     parts: for each kind of prompt, the share of pictures without a mistake in the ground, in the
         count and, among those with the right count, in each attribute and in the relation.
     reading: the reader's shares of right attributes on renderings; "scenes": of renderings of two
-        objects that are wholly right, material included.
+        objects without a mistake, material included.
     reconstruction_psnr, object_psnr: dB of each rendering, whole and inside the objects.
     pictures: all pictures by kind of prompt, in the prompts' order.
     """
@@ -126,7 +126,7 @@ def _sheet(pictures: Sequence[Judged]) -> Image.Image:
 
 
 def _caption(judged: Judged) -> list[tuple[str, Colour]]:
-    """The lines of the prompt and of the verdict: right, or what is shown for what."""
+    """The lines of the prompt, then of the verdict: "right" or the mistakes."""
     prompt = [(line, BLACK) for line in textwrap.wrap(judged.prompt, CAPTION_WIDTH)]
     verdict = textwrap.wrap(", ".join(map(str, judged.mistakes)), CAPTION_WIDTH)
     return prompt + ([(line, RED) for line in verdict] or [("right", GREEN)])
