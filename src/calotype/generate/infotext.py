@@ -21,7 +21,7 @@ from calotype.generate.names import (
     web_ui_schedule,
 )
 from calotype.generate.provenance import Provenance
-from calotype.generate.request import MAX_PROMPT_LENGTH, TextToImage
+from calotype.generate.request import MAX_PROMPT_LENGTH, Request
 
 NEGATIVE = "Negative prompt:"
 MIN_PAIRS = 3  # pairs that make the last line one of pairs
@@ -47,7 +47,7 @@ class Infotext:
     pairs: dict[str, str] = field(default_factory=dict)
 
 
-def write_infotext(request: TextToImage, provenance: Provenance) -> str:
+def write_infotext(request: Request, provenance: Provenance) -> str:
     """The text for a request of one picture."""
     sampling = request.sampling
     varied = sampling.variation_strength > 0
@@ -80,7 +80,7 @@ def write_infotext(request: TextToImage, provenance: Provenance) -> str:
     return "\n".join([request.prompts[0], *negative, ", ".join(line)])
 
 
-def _walk(request: TextToImage) -> str | None:
+def _walk(request: Request) -> str | None:
     """Our names of sampler and schedule, where the web UI's mean others."""
     sampler, schedule = request.sampling.sampler, request.sampling.schedule
     theirs = WEB_UI_SAMPLERS[sampler], web_ui_schedule(sampler, schedule)
@@ -128,7 +128,7 @@ def _unquoted(value: str) -> str:
     return read if whole else value
 
 
-def request_from_infotext(info: Infotext) -> tuple[TextToImage, list[str]]:
+def request_from_infotext(info: Infotext) -> tuple[Request, list[str]]:
     """The request that a text stands for, and what it says that is left out. Never fails."""
     notes: list[str] = []
     values = {"prompt": info.prompt, "negative_prompt": info.negative_prompt}
@@ -157,18 +157,18 @@ def request_from_infotext(info: Infotext) -> tuple[TextToImage, list[str]]:
     return _valid(values, notes), notes
 
 
-def _valid(values: dict[str, Any], notes: list[str]) -> TextToImage:
+def _valid(values: dict[str, Any], notes: list[str]) -> Request:
     """The request of these values; those that are not allowed are left out and noted."""
     while True:
         try:
-            return TextToImage.model_validate(values)
+            return Request.model_validate(values)
         except ValidationError as error:
             for name in dict.fromkeys(_field(each["loc"]) for each in error.errors()):
                 table = values["sampling"] if name in values["sampling"] else values
                 if name in ("", "prompt") or name not in table:
                     # Seeds that leave no room, or what no request can hold.
                     notes.append("what it asks for as a whole is not possible")
-                    return TextToImage(prompt="")
+                    return Request(prompt="")
                 notes.append(f"{name}: {table.pop(name)}")
 
 
