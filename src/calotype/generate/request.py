@@ -158,6 +158,11 @@ class Request(Settings):
         return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
 
     @property
+    def total_steps(self) -> int:
+        """The steps of one picture of a resolved request, in all of its walks."""
+        return self.sampling.steps
+
+    @property
     def _counted(self) -> str:
         """The seed that goes up from picture to picture."""
         return "variation_seed" if self.sampling.variation_strength else "seed"

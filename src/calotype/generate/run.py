@@ -65,7 +65,7 @@ def events(
         raise UserError(f"batch_size = {batch_size}: must be 1 or more")
     singles = [resolve(model, request.single(index)) for index in range(len(request))]
     provenance = provenance_of(model, deterministic)
-    total, done = sum(single.sampling.steps for single in singles), 0
+    total, done = sum(single.total_steps for single in singles), 0
     for batch, prepared in prepared_batches(
         model, singles, inputs or {}, 1 if deterministic else batch_size
     ):
