@@ -14,15 +14,12 @@ from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
 
 from calotype import Request, Sampling, read_request
-from calotype.conditioning.prompt import PromptWeighting as ReadWeighting
 from calotype.diffusion.compatible import MODES
 from calotype.errors import UserError
 from calotype.generate import infotext
 from calotype.generate.metadata import encode_picture, metadata_rows, read_metadata
 from calotype.generate.names import (
-    COMFY,
-    DIFFUSERS,
-    WEB_UI,
+    TABLE,
     WEB_UI_SAMPLERS,
     WEB_UI_SCHEDULES,
     SamplerName,
@@ -312,29 +309,27 @@ def test_every_sampler_has_its_place():
     """The record's names, kept apart so that it costs no torch, are those of what they name."""
     assert set(get_args(SamplerName)) == set(SAMPLERS) == set(WEB_UI_SAMPLERS)
     assert set(get_args(ScheduleName)) == set(SPACINGS) == set(WEB_UI_SCHEDULES)
-    assert set(get_args(PromptWeighting)) == set(get_args(ReadWeighting))
     assert set(get_args(Sampling.model_fields["noise"].annotation)) == set(MODES)
 
 
-@pytest.mark.parametrize("table", [COMFY, DIFFUSERS])
-def test_names_of_other_programs(table):
-    for name, ours in table.items():
-        assert Sampling(sampler=name).sampler == ours
-        assert Sampling(sampler=name.lower()).sampler in (ours, name.lower())
-
-
-def test_names_of_the_web_ui_bring_their_schedules():
-    for name, (ours, schedule) in WEB_UI.items():
-        made = Sampling(sampler=name)
-        assert (made.sampler, made.schedule) == (ours, schedule)
-        assert Sampling(sampler=name, schedule="Automatic") == made
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.ours)
+def test_names_of_other_programs(row):
+    """A class of diffusers walks its own path, the web UIs' names theirs, with its schedule."""
+    if row.diffusers:
+        assert Sampling(sampler=row.diffusers).sampler == row.ours
+        assert Sampling(sampler=row.diffusers.lower()).sampler == row.ours
+    for name in row.comfy:
+        assert Sampling(sampler=name).sampler == (row.on_web_ui_path if row.comfy_k else row.ours)
+    named = Sampling(sampler=row.web_ui)
+    assert (named.sampler, named.schedule) == (row.on_web_ui_path, row.schedule)
+    assert Sampling(sampler=row.web_ui, schedule="Automatic") == named
 
 
 def test_names_that_hold_a_schedule():
     """As older web UIs wrote them; a schedule that is given comes first."""
-    for name in WEB_UI:
-        for told, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
-            assert find_sampler(f"{name} {told}") == (WEB_UI[name][0], schedule)
+    for row in TABLE:
+        for theirs, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
+            assert find_sampler(f"{row.web_ui} {theirs}") == (row.on_web_ui_path, schedule)
     assert Sampling(sampler="DPM++ 2M Karras").schedule == "karras"
     assert Sampling(sampler="DPM++ 2M Karras", schedule="Exponential").schedule == "exponential"
     assert Sampling(sampler="Euler a", schedule="Automatic").schedule is None
