@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -158,6 +158,7 @@ def test_adams_bashforth_is_exact_on_polynomials(weights: list[float], steps: in
         assert float(last_made.x - begun.x) == pytest.approx(expected, abs=1e-8)
 
 
+@settings(max_examples=20)  # each draws noise for six walks, a second in all
 @given(st.floats(0, 1), st.integers(2, 30))
 def test_one_function_under_two_names(eta: float, steps: int) -> None:
     sigmas = karras(0.1, 10.0, steps)
@@ -232,7 +233,7 @@ class OneDraw:
         return self.drawn
 
 
-@pytest.mark.parametrize("steps", [999, 1000])
+@pytest.mark.parametrize("steps", [pytest.param(999, marks=pytest.mark.slow), 1000])
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_as_many_steps_as_there_are_timesteps(name: str, spacing: str, steps: int) -> None:

@@ -36,7 +36,6 @@ def test_what_is_linked_is_there():
         assert (ROOT / recipe).exists(), recipe
 
 
-@pytest.mark.slow
 def test_the_python_example_runs(tmp_path: Path):
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
