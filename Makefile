@@ -25,7 +25,7 @@ demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
 check: .venv/dev-installed  ## a minute: format, lint, types, imports, structure, laws on fewer examples
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/structure tests/laws -m "not slow" --hypothesis-profile quick -n 2
 
