@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -164,7 +164,8 @@ def test_adams_bashforth_is_exact_on_polynomials(weights: list[float], steps: in
         assert float(last_made.x - begun.x) == pytest.approx(expected, abs=1e-8)
 
 
-@given(st.floats(0, 1), st.integers(2, 30))
+@settings(max_examples=20)  # of six walks each, two of which draw noise at every step
+@given(st.floats(0, 1), st.integers(2, 12))
 def test_one_function_under_two_names(eta: float, steps: int) -> None:
     sigmas = karras(0.1, 10.0, steps)
     for one, other in (
@@ -234,7 +235,7 @@ class OneDraw:
         return self.drawn
 
 
-@pytest.mark.parametrize("steps", [999, 1000])
+@pytest.mark.parametrize("steps", [pytest.param(999, marks=pytest.mark.slow), 1000])
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_as_many_steps_as_there_are_timesteps(name: str, spacing: str, steps: int) -> None:

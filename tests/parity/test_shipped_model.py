@@ -35,7 +35,6 @@ def test_latents_need_no_scale(model):
     assert (config.scaling_factor, config.shift_factor) == (1.0, None)
 
 
-@pytest.mark.slow
 def test_diffusers_makes_the_same_pictures(model):
     """The folder as it stands in StableDiffusionPipeline, the first noise injected."""
     sampling = calotype.Sampling(sampler="ddim", steps=4, guidance_scale=3, seed=5)
