@@ -5,7 +5,7 @@
 Checks BASE out beside this working tree, runs both on this machine in fp32 on one thread each, side
 by side, and says of each case whether it is unchanged, to the bit, or what differs:
 
-- requests: every sampler, schedule, prediction and way to word a prompt, at few steps: the pictures,
+- requests: every sampler, schedule, prediction and way to word a prompt, in few steps: pictures,
   and the last output of a network before it is rounded to pixels;
 - convert: tiny models from folder to file and back, from pickles, autoencoders alone: the tensors;
 - recipes: each cut to 64 samples, by each tree's own file: losses, and weights, averages and
@@ -107,7 +107,7 @@ class Trees:
 
     def wait(self, *processes: subprocess.Popen[bytes]) -> None:
         """Wait until all ended; SystemExit if one of them did not get through its part."""
-        if any([process.wait() for process in processes]):
+        if sum(abs(process.wait()) for process in processes):
             raise SystemExit("a part did not run to its end: see above")
 
 
@@ -218,7 +218,7 @@ def difference(one: Tensor, other: Tensor) -> tuple[float, int]:
 def opened(folder: Path) -> dict[str, safe_open]:
     """The open file of each tensor, by the file's and the tensor's name."""
     files = {path.stem: safe_open(path, framework="pt") for path in folder.glob("*.safetensors")}
-    return {f"{stem}: {name}": file for stem, file in files.items() for name in file.keys()}
+    return {f"{stem}: {name}": file for stem, file in files.items() for name in file.keys()}  # noqa: SIM118
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import os
 import runpy
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,20 +25,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 import calotype
 
-# Overrides of every recipe: keys as they are or may come to be called (the first that the tree's
-# `train --keys` lists is taken), and the value.
+# Overrides of every recipe that has the key's table: keys as they are or may come to be called (the
+# first that the tree's `train --keys` lists is taken), and the value.
 OVERRIDES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("data.count", "data.scenes.count"), "64"),
+    (("data.count",), "64"),
     (("loop.samples",), "64"),
     (("loop.batch_size",), "16"),
     (("loop.save_every",), "32"),
-    (("loop.precision", "loop.dtype"), "fp32"),
+    (("loop.precision",), "fp32"),
+    (("diffusion.preview_prompts",), '["a small red cube", "a large blue sphere on grass"]'),
 )
 
 STEPS = 5
@@ -46,12 +48,18 @@ CUBE = "a small red cube on a wooden floor"
 BALL = "a large blue sphere on grass"
 LONG = ", ".join([CUBE, BALL] * 5)  # two chunks of 46 tokens
 LONGER = ", ".join([CUBE, BALL] * 8)  # three
+K_SAMPLERS = (
+    *("euler", "euler_ancestral", "heun", "lms", "dpm2", "dpm2_ancestral", "dpm++2s_ancestral"),
+    *("dpm++2m", "dpm++2m_sde", "dpm++3m_sde", "dpm++sde"),
+)
 SAMPLERS = (
-    "ddim ddpm plms euler euler_ancestral heun lms dpm2 dpm2_ancestral dpm++2s_ancestral dpm++2m "
-    "dpm++2m_sde dpm++3m_sde dpm++sde unipc deis lcm restart k_euler k_euler_ancestral k_heun k_lms "
-    "k_dpm2 k_dpm2_ancestral k_dpm++2s_ancestral k_dpm++2m k_dpm++2m_sde k_dpm++3m_sde k_dpm++sde"
-).split()
-SCHEDULES = "leading trailing linspace sgm_uniform karras exponential align_your_steps".split()
+    *("ddim", "ddpm", "plms", "unipc", "deis", "lcm", "restart", *K_SAMPLERS),
+    *(f"k_{name}" for name in K_SAMPLERS),
+)
+SCHEDULES = (
+    *("leading", "trailing", "linspace", "sgm_uniform"),
+    *("karras", "exponential", "align_your_steps"),
+)
 MODELS = ("epsilon", "v", "sample", "zero", "pixel")  # see unchanged_models.py
 
 
@@ -162,7 +170,7 @@ def run_requests(inputs: Path, work: Path, results: Path) -> None:
         if case.over:
             request = calotype.Sweep(base=request, over=dict(case.over))
         made = calotype.run(load(case.model), request, case.batch_size, case.deterministic)
-        found = {f"picture {p.index}": torch.from_numpy(np.array(p.image)) for p in made}
+        found = {f"picture {p.index}": pixels(p.image) for p in made}
         assert last.tensor is not None
         return found | {"the decoder's last output": last.tensor.clone()}
 
@@ -170,6 +178,10 @@ def run_requests(inputs: Path, work: Path, results: Path) -> None:
     for number, (name, case) in enumerate(cases.items(), 1):
         with recorded(name, f"{number}/{len(cases)}", results) as folder:
             save_file(dict(make(case)), folder / "pictures.safetensors")
+
+
+def pixels(image: Image.Image) -> Tensor:
+    return torch.from_numpy(np.array(image))
 
 
 CONVERSIONS: dict[str, tuple[str, ...]] = {
@@ -209,21 +221,16 @@ def run_recipes(inputs: Path, work: Path, results: Path, resume: bool = False) -
     ``work`` holds the runs: recipes say where in it.
     """
     keys = {line.split(":")[0] for line in command("train", "--keys").splitlines()}
-    changes = [
-        f"{next((key for key in names if key in keys), names[0])}={value}"
-        for names, value in OVERRIDES
-    ]
     # Those that stand on another's run come last: recipes/tiny/text on tiny/kl.
     recipes = sorted(inputs.glob("*/*.toml"), key=lambda path: ("runs/" in latents_of(path), path))
     for number, recipe in enumerate(recipes, 1):
-        name = f"{recipe.parent.name}/{recipe.stem}"
+        name = f"{recipe.parent.name}-{recipe.stem}"
         cwd = work / name if resume else work
         if resume and not cwd.is_dir():
             continue
         with recorded(name, f"{number}/{len(recipes)}", results) as folder, contextlib.chdir(cwd):
-            given = [word for change in changes for word in ("-s", change)]
-            out = Path(command("train", str(recipe), *given, *(["--resume"] if resume else [])))
-            run = out.parent
+            given = [*overrides(recipe, keys), *(["--resume"] if resume else [])]
+            run = Path(command("train", str(recipe), *given)).parent
             last = max((run / "checkpoints").glob("*.safetensors"))
             os.link(last, folder / "checkpoint.safetensors")
             lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
@@ -233,7 +240,20 @@ def run_recipes(inputs: Path, work: Path, results: Path, resume: bool = False) -
                 for key, value in line.items()
             }
             save_file(figures, folder / "journal.safetensors")
+            (preview,) = (run / "previews").glob("*64.png")
+            save_file({"pixels": pixels(Image.open(preview))}, folder / "preview.safetensors")
             (folder / "run").write_text(str(run))  # where in ``work``
+
+
+def overrides(recipe: Path, keys: set[str]) -> list[str]:
+    """The arguments that cut a recipe short, by the keys that its tree knows."""
+    text = recipe.read_text()
+    given: list[str] = []
+    for names, value in OVERRIDES:
+        tables = [name for name in names if f"[{name.rpartition('.')[0]}]" in text]
+        if key := next((name for name in tables if name in keys), None):
+            given += ["-s", f"{key}={value}"]
+    return given
 
 
 def latents_of(recipe: Path) -> str:
@@ -274,10 +294,10 @@ def run_replays(inputs: Path, work: Path, results: Path) -> None:
 
 
 @contextlib.contextmanager
-def recorded(name: str, place: str, results: Path):
-    """The folder of a case's results; what goes wrong is written there, and the next one follows."""
-    folder = results / name.replace("/", "_")
-    folder.mkdir(parents=True)
+def recorded(name: str, place: str, results: Path) -> Iterator[Path]:
+    """The folder of a case's results; what goes wrong is written there, the next case follows."""
+    folder = results / name
+    folder.mkdir()
     began = time.perf_counter()
     try:
         yield folder
@@ -342,7 +362,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.set_float32_matmul_precision("highest")
-    given.work.mkdir(parents=True, exist_ok=True)
+    for folder in (given.work, given.results):
+        folder.mkdir(parents=True, exist_ok=True)
     PARTS[given.part](given.inputs, given.work, given.results)
 
 
