@@ -154,6 +154,7 @@ def replay(trees: Trees, verdict: Verdict) -> None:
     trees.wait(trees.start("shots", "base", trees.models, trees.work("shots", "base")))
     shots = trees.results("shots", "base")
     trees.wait(trees.start("replay", "here", trees.models, shots))
+    print("\nreplay", flush=True)
     for case in sorted(shots.iterdir()):
         again = trees.results("replay", "here") / case.name
         verdict.tell("replay", case.name, ended(case) or ended(again))

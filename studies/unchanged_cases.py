@@ -268,7 +268,7 @@ SHOTS: dict[str, tuple[str, ...]] = {
     "variation": (CUBE, "--variation-strength", "0.4", "--guidance-rescale", "0.5"),
     "long, noise of torch": (LONG, "--noise", "torch", "--guidance-scale", "1"),
     "second of two": (CUBE, "--images", "2", "--negative-prompt", BALL),
-    "as webp": (CUBE, "--format", "webp", "--clip-skip", "2"),
+    "clip skip, schedule": (CUBE, "--clip-skip", "2", "--schedule", "karras"),
     "epsilon": (CUBE, "--model", "{inputs}/epsilon", "--sampler", "plms"),
     "zero": (CUBE, "--model", "{inputs}/zero", "--noise", "nv"),
 }
