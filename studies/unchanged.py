@@ -12,7 +12,8 @@ by side, and says of each case whether it is unchanged, to the bit, or what diff
   optimiser state of the last checkpoint; and BASE's runs, stopped half-way, resumed here;
 - replay: pictures that BASE wrote, made again here.
 
-What the trees run is in `unchanged_cases.py`, the tiny models are made by `unchanged_models.py`.
+What is run is in `unchanged_cases.py`; `unchanged_run.py` runs it in a tree, on tiny models made by
+`unchanged_models.py`.
 The exit status is 0 only if all is unchanged; cases named "unequal" are told apart and don't count,
 and a run that is not resumed but refused with a reason doesn't either.
 """
@@ -87,7 +88,7 @@ class Trees:
     def start(self, part: str, side: str, inputs: Path, work: Path) -> subprocess.Popen[bytes]:
         """Begin to run a part in one tree, "base" or "here"."""
         tree = {"base": self.base, "here": HERE}[side]
-        words = [STUDIES / "unchanged_cases.py", part, tree, inputs, work, self.results(part, side)]
+        words = [STUDIES / "unchanged_run.py", part, tree, inputs, work, self.results(part, side)]
         return subprocess.Popen([sys.executable, *words], env=environment(tree))
 
     def both(self, part: str, recipes: bool = False) -> None:
