@@ -27,7 +27,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ from torch import Tensor
 
 HERE = Path(__file__).parents[1]
 STUDIES = Path(__file__).parent
+SIDES = ("base", "here")
 EXPECTED = "unequal"  # how the names of cases begin that are expected to change
 PINNED = {
     "OMP_NUM_THREADS": "1",
@@ -91,25 +93,19 @@ class Trees:
         words = [STUDIES / "unchanged_run.py", part, tree, inputs, work, self.results(part, side)]
         return subprocess.Popen([sys.executable, *words], env=environment(tree))
 
-    def both(self, part: str, recipes: bool = False) -> None:
-        """Run a part in both trees, side by side."""
-        self.wait(
-            *(
-                self.start(
-                    part, side, tree / "recipes" if recipes else self.models, self.work(part, side)
-                )
-                for side, tree in (("base", self.base), ("here", HERE))
-            )
-        )
+    def both(self, part: str, inputs: Mapping[str, Path]) -> None:
+        """Run a part in both trees, side by side, each with its inputs."""
+        wait(*(self.start(part, side, inputs[side], self.work(part, side)) for side in SIDES))
 
     def work(self, part: str, side: str) -> Path:
         """Where a part leaves what it makes on the way."""
         return self.scratch / "work" / part / side
 
-    def wait(self, *processes: subprocess.Popen[bytes]) -> None:
-        """Wait until all ended; SystemExit if one of them did not get through its part."""
-        if sum(abs(process.wait()) for process in processes):
-            raise SystemExit("a part did not run to its end: see above")
+
+def wait(*processes: subprocess.Popen[bytes]) -> None:
+    """Wait until all ended; SystemExit if one of them did not get through its part."""
+    if sum(abs(process.wait()) for process in processes):
+        raise SystemExit("a part did not run to its end: see above")
 
 
 def environment(tree: Path) -> dict[str, str]:
@@ -118,26 +114,24 @@ def environment(tree: Path) -> dict[str, str]:
 
 
 def requests(trees: Trees, verdict: Verdict) -> None:
-    trees.both("requests")
-    compare(
-        "requests", trees.results("requests", "base"), trees.results("requests", "here"), verdict
-    )
+    trees.both("requests", dict.fromkeys(SIDES, trees.models))
+    compare("requests", *(trees.results("requests", side) for side in SIDES), verdict)
 
 
 def convert(trees: Trees, verdict: Verdict) -> None:
-    trees.both("convert")
-    compare("convert", trees.results("convert", "base"), trees.results("convert", "here"), verdict)
+    trees.both("convert", dict.fromkeys(SIDES, trees.models))
+    compare("convert", *(trees.results("convert", side) for side in SIDES), verdict)
 
 
 def recipes(trees: Trees, verdict: Verdict) -> None:
-    trees.both("recipes", recipes=True)
-    base = trees.results("recipes", "base")
-    compare("recipes", base, trees.results("recipes", "here"), verdict)
+    trees.both("recipes", {"base": trees.base / "recipes", "here": HERE / "recipes"})
+    base, here = (trees.results("recipes", side) for side in SIDES)
+    compare("recipes", base, here, verdict)
     work = trees.work("resume", "here")
     for case in sorted(base.iterdir()):
         if (case / "run").exists():
             halve(trees.work("recipes", "base"), work / case.name, (case / "run").read_text())
-    trees.wait(trees.start("resume", "here", HERE / "recipes", work))
+    wait(trees.start("resume", "here", HERE / "recipes", work))
     compare("resume", base, trees.results("resume", "here"), verdict)
 
 
@@ -152,9 +146,9 @@ def halve(work: Path, copy: Path, run: str) -> None:
 
 
 def replay(trees: Trees, verdict: Verdict) -> None:
-    trees.wait(trees.start("shots", "base", trees.models, trees.work("shots", "base")))
+    wait(trees.start("shots", "base", trees.models, trees.work("shots", "base")))
     shots = trees.results("shots", "base")
-    trees.wait(trees.start("replay", "here", trees.models, shots))
+    wait(trees.start("replay", "here", trees.models, shots))
     print("\nreplay", flush=True)
     for case in sorted(shots.iterdir()):
         again = trees.results("replay", "here") / case.name
@@ -189,22 +183,27 @@ def compare(part: str, base: Path, here: Path, verdict: Verdict) -> None:
 def differences(base: Path, here: Path) -> str:
     """What differs between the tensors of two folders of results; "" if nothing does."""
     left, right = opened(base), opened(here)
-    if left.keys() != right.keys() or not left:
-        odd = sorted(left.keys() ^ right.keys())
-        return f"{len(odd)} tensors on one side only: {', '.join(odd[:3])} of {len(left)}"
-    largest, where, differing, total = 0.0, "", 0, 0
+    odd = sorted(left.keys() ^ right.keys())
+    if odd:
+        return f"{len(odd)} of {len(left)} tensors on one side only: {', '.join(odd[:3])}"
+    if not left:
+        return "no tensors"
+    largest: dict[str, float] = defaultdict(float)
+    differing, total = 0, 0
     for name in left:
-        one, other = (side[name].get_tensor(name.split(": ", 1)[1]) for side in (left, right))
+        file, key = name.split(": ", 1)
+        one, other = (side[name].get_tensor(key) for side in (left, right))
         if one.shape != other.shape or one.dtype != other.dtype:
             return f"{name}: {tuple(one.shape)} {one.dtype}, {tuple(other.shape)} {other.dtype}"
         total += one.numel()
         apart, count = difference(one, other)
         differing += count
-        if count and apart >= largest:
-            largest, where = apart, name
+        if count:
+            largest[file] = max(largest[file], apart)
     if not differing:
         return ""
-    return f"differs by up to {largest:.3g} ({where}), {differing / total:.2%} of all numbers"
+    told = ", ".join(f"{file} by up to {apart:.3g}" for file, apart in largest.items())
+    return f"differs: {told}; {differing / total:.2%} of all numbers"
 
 
 def difference(one: Tensor, other: Tensor) -> tuple[float, int]:

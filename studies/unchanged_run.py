@@ -17,7 +17,7 @@ import os
 import runpy
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,20 +49,21 @@ def run_requests(inputs: Path, work: Path, results: Path) -> None:
     load = cache(lambda name: calotype.load(name if name == "scenes" else inputs / name))
     last = LastOutput()
 
-    def make(case: Case) -> Mapping[str, Tensor]:
+    def make(case: Case, folder: Path) -> None:
         sampling = {"steps": STEPS, "seed": 7} | dict(case.sampling)
         asked = {"prompt": CUBE, "sampling": sampling} | dict(case.request)
         request: Any = calotype.TextToImage.model_validate(asked)
         if case.over:
             request = calotype.Sweep(base=request, over=dict(case.over))
         made = calotype.run(load(case.model), request, case.batch_size, case.deterministic)
-        found = {f"picture {p.index}": pixels(p.image) for p in made}
+        found = {f"picture {picture.index}": pixels(picture.image) for picture in made}
+        save_file(found, folder / "pixels.safetensors")
         assert last.tensor is not None
-        return found | {"the decoder's last output": last.tensor.clone()}
+        save_file({"last": last.tensor.clone()}, folder / "before rounding.safetensors")
 
     for number, (name, case) in enumerate(REQUESTS.items(), 1):
         with recorded(name, f"{number}/{len(REQUESTS)}", results) as folder:
-            save_file(dict(make(case)), folder / "pictures.safetensors")
+            make(case, folder)
 
 
 def pixels(image: Image.Image) -> Tensor:
@@ -102,8 +103,8 @@ def run_recipes(inputs: Path, work: Path, results: Path, resume: bool = False) -
                 for key, value in line.items()
             }
             save_file(figures, folder / "journal.safetensors")
-            (preview,) = (run / "previews").glob("*64.png")
-            save_file({"pixels": pixels(Image.open(preview))}, folder / "preview.safetensors")
+            preview = Image.open(max((run / "previews").glob("*.png")))
+            save_file({"pixels": pixels(preview)}, folder / "preview.safetensors")
             (folder / "run").write_text(str(run))  # where in ``work``
 
 
