@@ -13,7 +13,7 @@ from calotype.evaluation.scenes.judge import Judged, judge, load_reader
 from calotype.evaluation.scenes.prompts import KINDS, scene_prompts
 from calotype.evaluation.scenes.report import PICTURE_SEED, RENDERING_SEED, ScenesReport
 from calotype.generate.events import Picture, Progress
-from calotype.generate.request import Sampling, TextToImage
+from calotype.generate.request import Request, Sampling
 from calotype.generate.run import events
 from calotype.model import LatentDiffusion
 from calotype.names import PromptKind
@@ -56,9 +56,9 @@ def _pictures(
 ) -> Iterator[EvaluationProgress]:
     """Make and judge the pictures of one kind of prompts."""
     prompts = scene_prompts(kind, count)
-    request = TextToImage(prompt=tuple(each.prompt for each in prompts), sampling=report.sampling)
+    request = Request(prompt=tuple(each.prompt for each in prompts), sampling=report.sampling)
     judged: list[Judged] = []
-    for event in events(model, request, BATCH_SIZE):
+    for event in events(model, request, batch_size=BATCH_SIZE):
         if isinstance(event, Progress):
             yield EvaluationProgress(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):
