@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from calotype.training.features import load_features
 from torch import Tensor
 
 from calotype import Sampling, TextToImage
@@ -25,7 +26,6 @@ from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import read
 from calotype.scenes.reading import mistakes, shows
 from calotype.training import TrainSettings, train
-from calotype.training.features import load_features
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints, load_state
 from calotype.training.tasks.diffusion import DiffusionTask

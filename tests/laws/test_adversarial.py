@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from calotype.training.task_settings import AutoencoderSettings
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -19,7 +20,6 @@ from calotype.diffusion import normal
 from calotype.scenes import SceneSource, render
 from calotype.scenes.normals import normals
 from calotype.training.adversary import Adversary
-from calotype.training.task_settings import AutoencoderSettings
 
 seeds = st.integers(0, 2**32)
 

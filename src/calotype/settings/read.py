@@ -22,6 +22,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def from_written(cls, data: Any) -> Any:
+        """What a file says, in the form of the schema: here shorter and older forms are rewritten.
+
+        Not a validator of pydantic's: after one, JSON is no longer read as strictly as JSON is.
+        """
+        return data
+
 
 def read_settings(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M:
     """The settings in the TOML file at ``path``, changed by ``key.path=value`` overrides.
@@ -78,6 +86,8 @@ def validated(schema: type[M], data: Any, where: str = "") -> M:
 
     Strict: "1" and 1.0 are not integers, 1 is not true. Lists stand for tuples and text for paths.
     """
+    if isinstance(schema, type) and issubclass(schema, Settings):
+        data = schema.from_written(data)
     try:
         return TypeAdapter(schema).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:

@@ -83,16 +83,17 @@ def export_average(
 ) -> float:
     """Write a run's model with the average of another half-life; returns the misfit.
 
-    halflife: in samples. The run's data must still be where it was. report: told about
-    preparations. note: told of checkpoints that are not whole and of other pictures. UserError for
-    what is no run, and for an average that its checkpoints can't give.
+    halflife: in samples. The run's data must still be where it was. report: called
+    with the progress of preparations. note: called with a sentence about checkpoints that are not
+    whole and about other pictures. UserError for what is no run, and for an average that its
+    checkpoints can't give.
     """
     settings = settings_in(run / "settings.json")
     found = _whole_states(run, note)
     at, seen = [state.samples for state in found], positions(run)
     seen = seen[: seen.index(at[-1]) + 1] if at[-1] in seen else seen
     if not set(at) <= set(seen):
-        raise UserError(f"{run / 'journal.jsonl'}: doesn't tell of all steps up to the checkpoints")
+        raise UserError(f"{run / 'journal.jsonl'}: lacks steps up to the checkpoints")
     steps = [seen.index(samples) + 1 for samples in at]
     mixed = mixture(settings.loop.ema_halflife, halflife, seen, steps)
     if mixed.misfit >= 1:  # as far as no average at all
