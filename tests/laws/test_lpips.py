@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from calotype.training.lpips import load_lpips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -15,6 +14,7 @@ from calotype.autoencoder.lpips import Lpips
 from calotype.checkpoints.files import write_safetensors
 from calotype.diffusion import normal
 from calotype.errors import UserError
+from calotype.training.perceptual import load_lpips
 
 # What stands where in the published files: convolutions of torchvision's VGG16 with their channels.
 CONVOLUTIONS = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}

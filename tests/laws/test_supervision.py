@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from calotype.training.supervision import Supervision
 
 from calotype.condition import Condition
 from calotype.presets import unet_config
 from calotype.scenes import draw_scene
 from calotype.scenes.cells import targets
+from calotype.training.tasks.scenes.supervision import Supervision
 from calotype.unet import UNet
 
 SCENES = [draw_scene(7, index, objects=(2, 2)) for index in range(2)]

@@ -22,7 +22,7 @@ def test_no_training_loads_the_reader(path: Path) -> None:
     if path.name == "reader.py":
         assert "read_safetensors" not in text
     else:
-        assert not re.search(r"scenes(\.| import .*\b)reader\b|reader\.safetensors", text)
+        assert not re.search(r"calotype\.scenes(\.| import .*\b)reader\b|reader\.safetensors", text)
 
 
 def test_the_readers_file_is_small() -> None:

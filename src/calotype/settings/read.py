@@ -24,9 +24,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_written(cls, data: Any) -> Any:
-        """What a file says, in the form of the schema: here shorter and older forms are rewritten.
+        """What a file holds, in the form of the schema: shorter and older forms are rewritten here.
 
-        Not a validator of pydantic's: after one, JSON is no longer read as strictly as JSON is.
+        It runs before pydantic, whose strict mode for JSON ends where a validator rewrites a table.
+        UserError for what can't be rewritten.
         """
         return data
 
@@ -86,9 +87,11 @@ def validated(schema: type[M], data: Any, where: str = "") -> M:
 
     Strict: "1" and 1.0 are not integers, 1 is not true. Lists stand for tuples and text for paths.
     """
-    if isinstance(schema, type) and issubclass(schema, Settings):
-        data = schema.from_written(data)
     try:
+        if isinstance(schema, type) and issubclass(schema, Settings):
+            data = schema.from_written(data)
         return TypeAdapter(schema).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         raise UserError(where + explain_error(error, schema)) from None
+    except UserError as error:
+        raise UserError(f"{where}{error}") from None

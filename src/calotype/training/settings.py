@@ -7,8 +7,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
+from calotype.errors import UserError
 from calotype.settings import NAMED_BY_TAG
-from calotype.settings.schema import tag
+from calotype.settings.schema import shown, tag
 from calotype.training.run_settings import RunSettings
 from calotype.training.sources import data_from_written
 from calotype.training.tasks import TaskSettings
@@ -30,7 +31,10 @@ class TrainSettings(RunSettings):
         found = {key: value for key, value in data.items() if key not in kinds}
         kind = found.get("task")
         if isinstance(kind, str):
-            found["task"] = {"kind": kind, **(data.get(kind) or {})}
+            own = data.get(kind) or {}
+            if not isinstance(own, Mapping):
+                raise UserError(f"{kind} = {shown(own)}: must be a table")
+            found["task"] = {"kind": kind, **own}
         if "data" in found:
             found["data"] = data_from_written(found["data"])
         return found
