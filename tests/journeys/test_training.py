@@ -147,7 +147,7 @@ def test_a_folder_may_be_named_as_the_source(folder: Path, tmp_path: Path):
 def test_a_run_is_never_overwritten(run):
     settings = run("once", BATCH)
     list(train(settings))
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match="already holds a run; resume it"):
         list(train(settings))
 
 

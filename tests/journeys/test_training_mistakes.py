@@ -152,9 +152,9 @@ def test_a_checkpoint_that_cannot_be_resumed(recipe, capsys):
 
 
 OTHER_RUNS = {
-    "autoencoder.preset=scenes": '--resume: autoencoder.preset was "tiny" in',
-    "seed=7": "--resume: seed was 0 in",
-    "data.size=64": "--resume: data.size was 32 in",
+    "autoencoder.preset=scenes": 'autoencoder.preset was "tiny" in',
+    "seed=7": "seed was 0 in",
+    "data.size=64": "data.size was 32 in",
     "loop.samples=1": "loop.samples = 1: the run has seen",
 }
 

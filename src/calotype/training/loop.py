@@ -167,7 +167,7 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
     if bad:
         raise UserError(
             f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; take a smaller "
-            "optimizer.rate, and --resume if a checkpoint was written"
+            "optimizer.rate, and resume the run if it has a checkpoint"
         )
 
 

@@ -35,8 +35,8 @@ def require_same_run(settings: TrainSettings, seen: int, note: Callable[[str], N
     for key, now in identity(settings).items():
         if was.get(key) != now:
             raise UserError(
-                f"--resume: {key} was {json.dumps(was.get(key))} in {path} and is "
-                f"{json.dumps(now)} now; leave it as it was, or start a run in another folder"
+                f"{key} was {json.dumps(was.get(key))} in {path} and is {json.dumps(now)} now; a "
+                "resumed run keeps it: leave it as it was, or start a run in another folder"
             )
 
 
@@ -49,11 +49,9 @@ def newest_whole(out: Path, resume: bool) -> tuple[Path | None, list[tuple[Path,
     """The checkpoint that a resumed run goes on from, None for a new run; and newer broken ones."""
     found = checkpoints(out)
     if resume and not found:
-        raise UserError(f"--resume: {out} holds no checkpoint; leave --resume out to start anew")
+        raise UserError(f"out: {out} holds no checkpoint to resume; start the run anew")
     if found and not resume:
-        raise UserError(
-            f"out: {out} already holds a run; add --resume to go on with it, or name another folder"
-        )
+        raise UserError(f"out: {out} already holds a run; resume it, or name another folder")
     torn: list[tuple[Path, UserError]] = []
     for path in reversed(found):
         try:
@@ -93,7 +91,7 @@ def require_same_frozen(out: Path, frozen: Mapping[str, str]) -> None:
     for key, now in frozen.items():
         if kept.get(key, now) != now:
             raise UserError(
-                f"--resume: {key} holds another network than when the run began; put the first one "
+                f"{key} holds another network than when the run began; put the first one "
                 "back, or start a run in another folder"
             )
 

@@ -1,4 +1,4 @@
-"""From settings to a running training."""
+"""train: from settings to a running training, new or resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a run: learned from its captions or taken over, then kept in its folder."""
+"""The tokenizer and frozen text encoder of a run: made when it begins, then kept in its folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Captioned(Protocol):
 def kept_tokenizer(out: Path, first: Callable[[], Tokenizer]) -> Tokenizer:
     """The run's tokenizer: ``first()`` when it begins, from then on read from its folder.
 
-    Captions or models that changed since must not give the trained embeddings other words.
+    The trained embeddings belong to its tokens, even if the captions have changed since.
     """
     folder = out / "tokenizer"
     if checkpoints(out):
