@@ -37,7 +37,8 @@ class _NamedByTag:
 
 NAMED_BY_TAG = _NamedByTag()
 """In the ``Annotated`` of a union of tables: in files its key holds the tag alone, and the table of
-the alternative is the one beside it that the tag names (``task = "text"``, then ``[text]``)."""
+the alternative is the one beside it that the tag names (``task = "text"``, then ``[text]``). The
+schema's ``from_written`` joins them."""
 
 
 def explain(schema: Any) -> list[Key]:
@@ -61,9 +62,14 @@ def _keys(field: FieldInfo, prefix: str, when: str) -> Iterator[Key]:
             if key.name == f"{prefix}{tag_name(table)}":
                 key = dataclasses.replace(key, allowed=tags, default=_default(field))
             keys.append(key)
-    for key in dict.fromkeys(keys):
+    yield from _shared_once(keys, len(tables), when)
+
+
+def _shared_once(keys: list[Key], tables: int, when: str) -> Iterator[Key]:
+    """The keys of so many alternatives; what all of them have alike once, without a choice."""
+    for key in keys:
         alike = [other for other in keys if dataclasses.replace(other, when=key.when) == key]
-        if len(alike) < len(tables):
+        if len(alike) < tables:
             yield key
         elif key is alike[0]:
             yield dataclasses.replace(key, when=when)

@@ -83,7 +83,7 @@ def fit(
         optimizer.zero_grad(set_to_none=True)
         step = islice(stream, loop.accumulate)
         found = _accumulate(task, step, samples - before, settings)
-        metrics = _numbers(found | clip(groups, settings.optimizer.clip))
+        metrics = _numbers(found | clip(groups, settings.optimizer.clip), loop.device)
         _refuse_nan(metrics, before)
         optimizer.step()
         ema.update(samples, samples - before)
@@ -139,9 +139,13 @@ def _mean(values: Sequence[tuple[float, Tensor]]) -> Tensor:
     return torch.stack([share / total * value for share, value in values]).sum()
 
 
-def _numbers(scalars: Mapping[str, Tensor]) -> dict[str, float]:
-    """Scalars by name as Python's numbers, brought from their device in one transfer."""
-    stacked = torch.stack([value.detach().float() for value in scalars.values()]).tolist()
+def _numbers(scalars: Mapping[str, Tensor], device: str) -> dict[str, float]:
+    """Scalars by name as Python's numbers, brought from the device in one transfer.
+
+    Those on the CPU (the norm of no gradients is) are moved to the device first, without waiting.
+    """
+    values = [value.detach().to(device, torch.float32) for value in scalars.values()]
+    stacked = torch.stack(values).tolist()
     return {
         name: number if value.is_floating_point() else int(number)
         for (name, value), number in zip(scalars.items(), stacked, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,8 +20,18 @@ from calotype.training.sources import ReportProgress
 CHUNK = 64  # scenes at a time
 READINGS = 1  # raise when ``targets`` changes, so that caches know
 
-Rows = Callable[[Sequence[int]], Tensor]
-"""Indices of scenes -> the rows of a table, in float32."""
+
+@dataclass(frozen=True, eq=False)
+class SceneTable:
+    """Indices of B scenes -> their rows, (B, ...) in float32.
+
+    rows: mapped from a file, (count, ...) in fp16.
+    """
+
+    rows: np.memmap
+
+    def __call__(self, indices: Sequence[int]) -> Tensor:
+        return torch.from_numpy(self.rows[list(indices)]).float()
 
 
 def require_scenes(data: SourceSettings, what: str) -> ScenesData:
@@ -38,7 +49,7 @@ def scene_table(
     what: str,
     describe: Callable[[Sequence[Scene]], Tensor],
     report: ReportProgress,
-) -> Rows:
+) -> SceneTable:
     """What ``describe`` says of each of a run's scenes, (count, ...), kept in fp16.
 
     what: names it, with a number to raise when it changes.
@@ -61,9 +72,9 @@ def scene_table(
         chunks,
         lambda done, total: report(what.rstrip("0123456789 "), done, total),
     )
-    return lambda indices: torch.from_numpy(found[list(indices)]).float()
+    return SceneTable(found)
 
 
-def cell_table(settings: RunSettings, data: ScenesData, report: ReportProgress) -> Rows:
+def cell_table(settings: RunSettings, data: ScenesData, report: ReportProgress) -> SceneTable:
     """What the cells of each of a run's scenes should say, (count, 8, 16, 16)."""
     return scene_table(settings, data, f"readings {READINGS}", targets, report)
