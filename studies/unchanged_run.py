@@ -55,7 +55,8 @@ def run_requests(inputs: Path, work: Path, results: Path) -> None:
         request: Any = calotype.TextToImage.model_validate(asked)
         if case.over:
             request = calotype.Sweep(base=request, over=dict(case.over))
-        made = calotype.run(load(case.model), request, case.batch_size, case.deterministic)
+        how = {"batch_size": case.batch_size, "deterministic": case.deterministic}
+        made = calotype.run(load(case.model), request, **how)
         found = {f"picture {picture.index}": pixels(picture.image) for picture in made}
         save_file(found, folder / "pixels.safetensors")
         assert last.tensor is not None

@@ -41,7 +41,7 @@ class LatentDiffusion:
     @property
     def factor(self) -> int:
         """How many pixels a latent is wide; the sides of a picture are multiples of it."""
-        return self.autoencoder.factor
+        return self.autoencoder.config.factor
 
     @property
     def device(self) -> torch.device:

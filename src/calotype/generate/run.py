@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from operator import attrgetter
 
 import torch
 from PIL.Image import Image
@@ -37,7 +38,7 @@ def run(
     """The pictures of a request, in order; see ``events``."""
     happened = events(model, request, inputs, batch_size=batch_size, deterministic=deterministic)
     pictures = [event for event in happened if isinstance(event, Picture)]
-    return sorted(pictures, key=lambda picture: picture.index)
+    return sorted(pictures, key=attrgetter("index"))
 
 
 @torch.inference_mode()
@@ -159,7 +160,8 @@ def batches(
         assert key.height
         room = batch_size or max(1, PIXELS_PER_BATCH // (key.width * key.height))
         if room == 1 or len(numbers) == 1:
-            yield from ([number] for number in numbers)
+            for number in numbers:
+                yield [number]
             continue
         lengths = {number: lengths_of(requests[number]) for number in numbers}
         batch: list[int] = []

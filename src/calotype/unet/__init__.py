@@ -1,7 +1,7 @@
 """Noisy latent + Condition -> output: the conditional UNet of latent diffusion."""
 
 from calotype.unet.config import UNetConfig
-from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, table
+from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, plan_table
 from calotype.unet.unet import UNet
 
 __all__ = [
@@ -12,5 +12,5 @@ __all__ = [
     "UNet",
     "UNetConfig",
     "plan",
-    "table",
+    "plan_table",
 ]
