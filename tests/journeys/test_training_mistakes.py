@@ -210,7 +210,7 @@ def test_captions_longer_than_a_prompt(recipe, tiny):
 
 
 DIFFUSIONS = {
-    'zero_terminal_snr=true,weighting="p2"': 'diffusion.weighting = "p2": with zero terminal SNR',
+    'zero_terminal_snr=true,weighting="p2"': 'weighting = "p2": with zero terminal SNR',
     'preset="sd-x4-upscaler"': "diffusion: this UNet takes a class",
     'preset="kl-f8"': 'preset "kl-f8" has no',
     'preset="sd1-inpainting"': 'diffusion.preset = "sd1-inpainting": its UNet takes more than',

@@ -105,6 +105,6 @@ def require_weight(weighting: LossWeighting, zero_terminal_snr: bool) -> None:
     """UserError for a weighting by which noise alone would weigh nothing, if it is trained on."""
     if zero_terminal_snr and weighting != "uniform":
         raise UserError(
-            f'diffusion.weighting = "{weighting}": with zero terminal SNR noise alone would weigh '
+            f'weighting = "{weighting}": with zero terminal SNR noise alone would weigh '
             'nothing, and all sampling begins there; use "uniform"'
         )

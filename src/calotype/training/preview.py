@@ -8,7 +8,7 @@ from PIL import Image
 
 from calotype.conditioning.prompt import MAX_CHUNKS
 from calotype.generate.pictures import contact_sheet
-from calotype.generate.request import MAX_PROMPT_LENGTH, Sampling, TextToImage
+from calotype.generate.request import MAX_PROMPT_LENGTH, Request, Sampling
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion
 from calotype.training.vocabulary import Captioned, captions_of
@@ -25,5 +25,5 @@ def prompt_preview(
     longest = min(MAX_PROMPT_LENGTH, (model.text.tokenizer.max_length - 2) * MAX_CHUNKS // 4)
     prompts = tuple(prompts) or tuple(text[:longest] for text in captions_of(source, PICTURES))
     sampling = Sampling(steps=STEPS, guidance_scale=guidance_scale)
-    pictures = run(model, TextToImage(prompt=prompts, weighting="none", sampling=sampling))
+    pictures = run(model, Request(prompt=prompts, weighting="none", sampling=sampling))
     return contact_sheet([picture.image for picture in pictures], columns=8)
