@@ -22,7 +22,8 @@ OFFSET_UNIT = 16.0  # pixels that an offset of 1 stands for
 
 # In pictures of 128 pixels the middles of two objects are more than 20 pixels apart, and of none
 # fewer than 300 pixels are seen.
-REACH = 8  # pixels from an object's middle within which its own pixels put it
+REACH = 8  # pixels from an object's middle within which most of its own put it
+APART = 12  # pixels from an object's middle within which there is no other's
 FEWEST = 64  # pixels of an object
 
 
@@ -51,28 +52,23 @@ def maps_of(logits: Tensor) -> Maps:
 def _separate(mask: Tensor, offsets: Tensor) -> Tensor:
     """Number the objects of a mask (H, W), told apart by its pixels' offsets (2, H, W).
 
-    The place in which most pixels put their middle is that of an object. Pixels that put it near
-    none are the nearest one's; where too few agree there is no object.
+    Where many pixels put their middle is an object, first where most do; each pixel is of the
+    object whose middle is nearest to its own. Where too few agree there is none.
     """
     middles = (pixel_grid(mask) + offsets * OFFSET_UNIT)[:, mask]  # (2, N)
-    numbers = torch.zeros(middles.shape[1], dtype=torch.long, device=mask.device)
+    left = torch.ones(middles.shape[1], dtype=torch.bool, device=mask.device)
     found: list[Tensor] = []
-    while True:
-        left = numbers == 0
-        if left.sum() < FEWEST:
-            break
+    while left.sum() >= FEWEST:
         peak = _densest(middles[:, left], mask.shape)
-        near = middles[:, left & _within(middles, peak)]
-        peak = near.mean(1, keepdim=True)
-        close = left & _within(middles, peak)
+        close = left & _within(middles, peak, REACH)
         if close.sum() < FEWEST:
             break
-        found.append(peak)
-        numbers[close] = len(found)
+        found.append(middles[:, close].mean(1, keepdim=True))
+        left &= ~_within(middles, found[-1], APART)
     objects = torch.zeros_like(mask, dtype=torch.int8)
     if found:
-        nearest = (middles[:, None] - torch.stack(found, 1)).square().sum(0).argmin(0) + 1
-        objects[mask] = torch.where(numbers > 0, numbers, nearest).to(torch.int8)
+        distances = (middles[:, None] - torch.stack(found, dim=1)).square().sum(0)
+        objects[mask] = (distances.argmin(0) + 1).to(torch.int8)
     return objects
 
 
@@ -96,9 +92,9 @@ def _densest(places: Tensor, shape: torch.Size) -> Tensor:
     return torch.stack([best // width, best % width]).float()[:, None]
 
 
-def _within(places: Tensor, peak: Tensor) -> Tensor:
-    """Which places (2, N) lie within reach of one (2, 1)."""
-    return ((places - peak).abs() <= REACH).all(0)
+def _within(places: Tensor, peak: Tensor, reach: int) -> Tensor:
+    """Which places (2, N) lie within reach, in rows and in columns, of one (2, 1)."""
+    return ((places - peak).abs() <= reach).all(0)
 
 
 def offsets_to_middles(objects: Tensor) -> Tensor:
