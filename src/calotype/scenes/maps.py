@@ -20,11 +20,11 @@ WIDTHS = [1, len(SHAPES), len(GROUNDS), 2]  # of object, shape, ground and offse
 CHANNELS = sum(WIDTHS)
 OFFSET_UNIT = 16.0  # pixels that an offset of 1 stands for
 
-# In pictures of 128 pixels the middles of two objects are more than 20 pixels apart, and of none
-# fewer than 300 pixels are seen.
+# In renderings of 128 pixels a side the middles of two objects are more than 20 pixels apart, and
+# of none fewer than 300 pixels are seen.
 REACH = 8  # pixels from an object's middle within which most of its own put it
-APART = 12  # pixels from an object's middle within which there is no other's
-FEWEST = 64  # pixels of an object
+APART = 14  # pixels from an object's middle within which there is no other's
+FEWEST = 150  # pixels of an object
 
 
 @dataclass(frozen=True)
