@@ -19,6 +19,7 @@ KINDS = (
     "supervised",
     "features",
     "reader",
+    "maps",
 )
 
 
@@ -41,7 +42,7 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
         alone = {"start": autoencoder, "decoder_only": True, "norm": "l2"}
         return changed(settings, task=alone)
     own = {"preset": "tiny", "vocabulary": 600} if kind == "text" else {}
-    size = 128 if kind == "reader" else 32
+    size = 128 if kind in ("reader", "maps") else 32
     table = settings.model_dump()
     table["task"] = {"kind": kind, **own}
     table["data"] = {"source": "scenes", "count": 3, "size": size}

@@ -5,6 +5,7 @@ The settings of a task have its name as ``kind`` and a method ``make(settings, r
 
 from calotype.training.tasks.autoencoder import AutoencoderSettings
 from calotype.training.tasks.scenes.features import FeaturesSettings
+from calotype.training.tasks.scenes.maps import MapsSettings
 from calotype.training.tasks.scenes.reader import ReaderSettings
 from calotype.training.tasks.scenes.supervised_diffusion import SupervisedDiffusionSettings
 from calotype.training.tasks.scenes.text import TextSettings
@@ -14,5 +15,6 @@ TaskSettings = (
     | TextSettings
     | SupervisedDiffusionSettings
     | FeaturesSettings
+    | MapsSettings
     | ReaderSettings
 )

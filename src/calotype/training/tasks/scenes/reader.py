@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_safetensors
-from calotype.diffusion import normal, uniform
+from calotype.diffusion import uniform
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
@@ -23,9 +22,9 @@ from calotype.settings import Settings
 from calotype.training.run_settings import RunSettings
 from calotype.training.sources import ReportProgress, open_source
 from calotype.training.task import Loss, Task
+from calotype.training.tasks.scenes.degrade import degrade
 from calotype.training.tasks.scenes.tables import cell_table, require_scenes
 
-NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
 PREVIEW_PICTURES = 64  # pictures read for the preview
 
 
@@ -65,7 +64,7 @@ class ReaderTask(Task):
         pictures, wanted = batch.pictures.to(device), batch.known["cells"].to(device)
         pictures = torch.where(mirrored, pictures.flip(-1), pictures)
         wanted = torch.where(mirrored, mirror(wanted), wanted)
-        cells, grounds = self.reader(degraded(pictures, seed, positions))
+        cells, grounds = self.reader(degrade(pictures, seed, positions))
         found = losses(cells, grounds, wanted)
         return Loss(torch.stack([*found.values()]).sum(), found)
 
@@ -91,21 +90,3 @@ def mirror(wanted: Tensor) -> Tensor:
     turned = wanted.flip(-1)
     turned[:, 5] = -turned[:, 5]
     return turned
-
-
-def degraded(pictures: Tensor, seed: int, positions: Tensor) -> Tensor:
-    """Pictures (B, 3, SIZE, SIZE) a little out of focus, blotched, darker or flatter.
-
-    Those of models, which the reader is for, are seldom as clean as renderings.
-    """
-
-    def draw(purpose: str) -> Tensor:
-        return uniform(seed, positions, purpose).to(pictures)[:, None, None, None]
-
-    soft = F.avg_pool2d(pictures, 5, stride=1, padding=2, count_include_pad=False)
-    found = torch.lerp(pictures, soft, draw("softness"))
-    found = found * (1 + CONTRAST * (2 * draw("contrast") - 1))
-    found = found + BRIGHTNESS * (2 * draw("brightness") - 1)
-    blotches = normal(seed, positions, "noise", (3, SIZE // 4, SIZE // 4)).to(pictures)
-    noise = F.interpolate(blotches, (SIZE, SIZE), mode="bilinear")
-    return found + NOISE * draw("noisiness") * noise
