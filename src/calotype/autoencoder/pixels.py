@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from calotype.autoencoder.bottleneck import Posterior
-from calotype.layers import read_fields
+from calotype.published_config import read_fields
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from calotype.checkpoints.files import read_json, read_safetensors
+from calotype.checkpoints.files import read_json
 from calotype.checkpoints.pickles import read_pickle
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import NotWhole, UserError
 
 PICKLES = {".bin", ".ckpt", ".pt", ".pth"}

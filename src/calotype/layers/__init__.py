@@ -2,7 +2,6 @@
 
 from calotype.layers.attention import Attention, PixelAttention, attend
 from calotype.layers.norms import GroupNormSiLU
-from calotype.layers.published import read_fields
 from calotype.layers.resnet import Downsample, ResizingResnetBlock, ResnetBlock, Upsample
 from calotype.layers.timestep import TimestepEmbedding, sinusoids
 
@@ -16,6 +15,5 @@ __all__ = [
     "TimestepEmbedding",
     "Upsample",
     "attend",
-    "read_fields",
     "sinusoids",
 ]

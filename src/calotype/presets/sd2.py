@@ -71,6 +71,12 @@ UNCLIP_L_UNET = replace(UNCLIP_H_UNET, projection_class_embeddings_input_dim=2 *
 SCHEDULER = SchedulerConfig()
 V_SCHEDULER = replace(SCHEDULER, prediction_type="v_prediction")
 UPSCALER_SCHEDULER = replace(V_SCHEDULER, beta_start=0.0001, beta_end=0.02)
+# Of the small picture's noise: its levels, and the highest of them (low_scale_config of the
+# published x4-upscaling.yaml).
+UPSCALER_LOW_RES_SCHEDULER = replace(
+    SCHEDULER, beta_start=0.0001, beta_end=0.02, class_name="DDPMScheduler"
+)
+UPSCALER_MAX_NOISE_LEVEL = 350
 
 
 def _preset(name: str, source: str, unet: UNetConfig, scheduler: SchedulerConfig) -> Preset:

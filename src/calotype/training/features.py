@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import UserError
 from calotype.scenes.features import FeatureNetwork
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from calotype.autoencoder.lpips import Lpips
-from calotype.checkpoints.component import require_fit
+from calotype.checkpoints.fit import require_fit
 from calotype.checkpoints.meta_init import on_meta
 from calotype.checkpoints.weights import read_weights
 

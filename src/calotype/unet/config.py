@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
 from calotype.errors import UserError
-from calotype.layers import read_fields
+from calotype.published_config import read_fields
 from calotype.unet import published
 
 T = TypeVar("T")
