@@ -29,7 +29,7 @@ def write_safetensors(
         try:
             # Other programs read the framework's name from the metadata.
             save_file(stored, temporary, {"format": "pt", **(metadata or {})})
-            temporary.chmod(mode)  # the library leaves it to the owner alone
+            temporary.chmod(mode)  # the library makes it readable for the owner alone
         except (SafetensorError, RuntimeError) as error:  # the latter: tensors that share memory
             raise UserError(f"{path}: cannot be written: {str(error)[:200]}") from None
 
@@ -76,7 +76,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def write_folder_atomically(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` to fill; it takes the place of ``folder`` at the end.
+    """An empty folder beside ``folder`` to write to; it becomes ``folder`` when the block is done.
 
     A folder already there is replaced if nothing in it would be lost: each of its entries must
     also be in the new one; else UserError. If the block raises, the old folder stays.
@@ -94,9 +94,9 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed left in a folder as it wrote there atomically.
+    """Remove the temporary files that a killed process left in a folder while writing to it.
 
-    A folder that stood aside when its new version was to take its place, goes back.
+    A folder that had been moved aside for its new version is moved back if that is missing.
     """
     for path in list(folder.iterdir()) if folder.is_dir() else []:
         ours = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", path.name)
@@ -127,9 +127,9 @@ def _put_in_place(new: Path, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until the disk has what was written to a file or folder."""
+    """Wait until what was written to a file or folder is on the disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
+        return  # Windows cannot open folders
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -51,7 +51,9 @@ def read_parts(model: str | Path, vae: str | Path | None = None, ema: bool = Fal
     path = find(model)
     if path.is_dir():
         if ema:
-            raise UserError(f"ema: {path} is a folder; only training checkpoints hold averages")
+            raise UserError(
+                f"ema = True: {path} is a folder; only training checkpoints hold a running average"
+            )
         parts = read_folder(path)
     else:
         parts = single_file_parts(open_single_file(path), ema)

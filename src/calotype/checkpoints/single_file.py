@@ -91,7 +91,7 @@ def single_file_parts(single: SingleFile, ema: bool = False) -> Parts:
     """
     tensors = under_present_names(single.tensors, compvis.ALIASES, single.path)
     if ema and not any(name.startswith(compvis.AVERAGED_UNET) for name in tensors):
-        raise UserError(f"ema: {single.path} holds no running average of the weights")
+        raise UserError(f"ema = True: {single.path} holds no running average of the weights")
     if single.header and single.whole:
         configs, parts = model_of_values(single.header, single.path)
     else:

@@ -1,4 +1,4 @@
-"""The tensors of one network in a folder: in one file, in several by an index, or in a pickle."""
+"""The weight files of one network in a folder: one file, several with an index, or a pickle."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 
 
 def find_weights(folder: Path, file: str) -> Path:
-    """The weights of a folder whose file is usually called ``file``, or the index of several.
+    """The path of a network's weights, or of the index of several files.
 
-    Safetensors come before pickles, and among each full precision before half. UserError if there
-    is none.
+    file: the usual name. Safetensors are preferred to pickles, and full to half precision. Raises
+    UserError if there are none.
     """
     for name in weight_names(file):
         if (folder / name).exists():
@@ -28,9 +28,9 @@ def find_weights(folder: Path, file: str) -> Path:
 
 
 def weight_names(file: str) -> Iterator[str]:
-    """The names under which a network's weights may lie, the best first."""
+    """The possible names of a network's weights, the preferred first."""
     stem = file.removesuffix(".safetensors")
-    # transformers calls its own pickles otherwise.
+    # transformers has another name for its pickles.
     pickled = "pytorch_model" if stem == "model" else stem
     for variant in ("", ".fp16"):
         yield f"{stem}{variant}.safetensors"
@@ -53,12 +53,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def tensors_in(found: object, path: Path) -> dict[str, Tensor]:
-    """The tensors by name of what a pickle holds, or of its ``state_dict``."""
+    """The tensors by name in the object of a pickle, or in its ``state_dict``."""
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
     if not isinstance(found, dict):
         raise NotWhole(f"{path}: expected tensors by name, found {type(found).__name__}")
-    # Numbers beside the weights, as a count of steps, are no weights.
+    # Other values beside the tensors, such as a count of steps, are ignored.
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not tensors:
         raise NotWhole(f"{path}: expected tensors by name, found none")
@@ -66,14 +66,14 @@ def tensors_in(found: object, path: Path) -> dict[str, Tensor]:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The files that hold the tensors: the one, or those that an index names."""
+    """The files that hold the tensors: ``path`` itself, or the files that an index names."""
     if path.suffix != ".json":
         return [path]
     return [path.with_name(name) for name in sorted(set(_index(path).values()))]
 
 
 def _index(path: Path) -> dict[str, str]:
-    """Which file beside an index holds each tensor; UserError if one is not beside it."""
+    """Tensor -> the file beside an index that holds it; raises UserError for any other place."""
     places = read_json(path).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise UserError(f'{path}: expected a "weight_map" of tensors and files')
@@ -84,7 +84,7 @@ def _index(path: Path) -> dict[str, str]:
 
 
 def _read_sharded(index: Path) -> dict[str, Tensor]:
-    """The tensors that an index spreads over files beside it, each where it says."""
+    """The tensors of the files that an index names; raises UserError unless each is in its file."""
     places = _index(index)
     found: dict[str, Tensor] = {}
     for file in weight_files(index):

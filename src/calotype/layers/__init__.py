@@ -1,4 +1,4 @@
-"""What more than one network is made of: norms, residual blocks, attention, timestep embeddings."""
+"""Layers that several networks share: norms, residual blocks, attention, timestep embeddings."""
 
 from calotype.layers.attention import Attention, PixelAttention, attend
 from calotype.layers.norms import GroupNormSiLU

@@ -51,12 +51,12 @@ DROPPED: Mapping[str, str] = {
 
 
 def unet_places(config: UNetConfig, names: list[str]) -> Places:
-    """Where the UNet's tensors are."""
+    """The places of the UNet's tensors."""
     return _under(UNET, unet.places(config, names))
 
 
 def averaged_places(config: UNetConfig, names: list[str]) -> Places:
-    """Where the running averages of the UNet's tensors are: their names have lost all dots."""
+    """The places of the running averages of the UNet's tensors, named without dots."""
     found = unet_places(config, names)
     return {
         name: replace(place, name=AVERAGE + place.name.removeprefix("model.").replace(".", ""))
@@ -65,17 +65,17 @@ def averaged_places(config: UNetConfig, names: list[str]) -> Places:
 
 
 def autoencoder_places(config: AutoencoderConfig, names: list[str]) -> Places:
-    """Where the autoencoder's tensors are."""
+    """The places of the autoencoder's tensors."""
     return _under(AUTOENCODER, autoencoder.places(config, names))
 
 
 def clip_places(config: object, names: list[str]) -> Places:
-    """Where the text encoder's tensors are in SD 1: under the names of transformers, as ours."""
+    """The places of the text encoder's tensors in SD 1, under their names in transformers."""
     return {name: Place(CLIP + name) for name in names}
 
 
 def openclip_places(config: CLIPTextConfig, names: list[str]) -> Places:
-    """Where the text encoder's tensors are in SD 2."""
+    """The places of the text encoder's tensors in SD 2."""
     return _under(OPENCLIP, openclip.places(config, names))
 
 
@@ -84,11 +84,11 @@ PLACES: Mapping[str, Callable[[Any, list[str]], Places]] = {
     "vae": autoencoder_places,
     "text_encoder": clip_places,
 }
-"""By network, where its tensors are; of a text encoder, under the names of transformers."""
+"""The function for each network that gives the places of its tensors; text as in SD 1."""
 
 
 def places(network: str, config: Any, names: list[str], path: Path) -> Places:
-    """Where a network's tensors are; raises UserError if this layout has no place for it."""
+    """The places of a network's tensors; raises UserError if this layout has none for it."""
     if network not in PLACES:
         raise UserError(f"{path}: a single file has no place for {network}; name a folder")
     return PLACES[network](config, names)
