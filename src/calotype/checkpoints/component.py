@@ -18,7 +18,7 @@ from calotype.checkpoints.files import (
     write_safetensors,
 )
 from calotype.checkpoints.fit import require_fit, shapes
-from calotype.checkpoints.kinds import KINDS, Kind, Network, kind_named, kinds_in
+from calotype.checkpoints.kinds import Kind, Network, kind_named, kind_of_network, kinds_in
 from calotype.checkpoints.meta_init import on_meta
 from calotype.checkpoints.safetensors_mapped import release_pages
 from calotype.checkpoints.weights import find_weights, read_weights
@@ -122,8 +122,7 @@ def config_of(kind: Kind[Any], values: Any, where: str) -> Any:
 
 def component_of(network: Any, path: Path = Path()) -> Component[Any]:
     """A module in memory as a component; its tensors are the module's own."""
-    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
-    return Component(kind, network.config, network.state_dict(), path)
+    return Component(kind_of_network(network), network.config, network.state_dict(), path)
 
 
 def save_component(network: nn.Module, folder: Path, dtype: torch.dtype | None = None) -> None:

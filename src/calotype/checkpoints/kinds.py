@@ -114,6 +114,12 @@ def kinds_in(folder: str) -> tuple[Kind[Any], ...]:
     return tuple(kind for kind in KINDS if kind.folder == folder)
 
 
+def kind_of_network(network: object) -> Kind[Any]:
+    """The kind of network that a module is."""
+    (kind,) = (kind for kind in KINDS if isinstance(network, kind.network))
+    return kind
+
+
 def kind_of(config: object) -> Kind[Any]:
     """The kind of network that has a config of this class."""
     (kind,) = (kind for kind in KINDS if kind.config is type(config))
