@@ -30,7 +30,7 @@ def read_fields(
             if value is None and kinds[name] is bool:
                 continue  # some converters wrote null for false
             if not _fits(value, kinds[name]):
-                raise UserError(f"{config.__name__}: {name} = {value!r:.60} is not of its kind")
+                raise UserError(f"{config.__name__}: {name} = {value!r:.60} has the wrong type")
             found[name] = value
         elif name in inactive:
             _require(config, name, value, inactive[name])

@@ -60,7 +60,9 @@ def test_a_file_becomes_a_folder_of_diffusers_and_a_file_again(
     out, err = capsys.readouterr()
     assert out == f"{folder}\n"
     assumed, left = err.splitlines()
-    assert assumed.endswith("scaling_factor 1, norm_num_groups 32: assumed: no tensor tells it")
+    assert assumed.endswith(
+        "scaling_factor 1, norm_num_groups 32: assumed: not inferable from tensors"
+    )
     assert left == "left out: loss.logvar: the autoencoder's training"
     opened = getattr(diffusers, kind).from_pretrained(folder)
     pictures = torch.rand(2, 3, 16, 24) * 2 - 1
@@ -148,7 +150,7 @@ def test_inspect_tells_of_a_codebook(with_codebook: Path, tmp_path: Path, capsys
         told[path.name] = rows
     assert told["vae"]["family"] == "an autoencoder, VQModel"
     assert told["vae"]["scaling_factor"] == "1 (config.json)"
-    assert told["alone.safetensors"]["scaling_factor"] == "1 (assumed: no tensor tells it)"
+    assert told["alone.safetensors"]["scaling_factor"] == "1 (assumed: not inferable from tensors)"
 
 
 @pytest.mark.parametrize(

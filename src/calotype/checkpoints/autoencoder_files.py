@@ -27,7 +27,7 @@ from calotype.presets.families import FAMILIES
 FOLDERS = (AUTOENCODER_KL.folder, UNCONDITIONAL_AUTOENCODER)
 """Where a model's folder keeps its autoencoder."""
 DECODER = ("decoder.", "post_quant_conv.")
-ASSUMED = "assumed: no tensor tells it"
+ASSUMED = "assumed: not inferable from tensors"
 
 
 def read_autoencoder(path: Path, own: Component[Any] | None = None) -> Component[Any]:
@@ -100,7 +100,7 @@ def _without_prefix(single: SingleFile) -> tuple[dict[str, Tensor], dict[str, st
 def _config(
     single: SingleFile, tensors: Mapping[str, Tensor], own: Component[Any] | None
 ) -> tuple[AutoencoderConfig, str]:
-    """The config of a file's autoencoder, and where the fields come from that no tensor tells."""
+    """The config of a file's autoencoder, and the source of the fields not inferable from tensors."""
     if single.header:
         where, name = f"{single.path}, in its header", AUTOENCODER_KL.folder
         values = single.header[name]

@@ -1,4 +1,4 @@
-"""What a UNet predicts, where its file does not say it: found by a trial."""
+"""The prediction type of a UNet: given, known from its files, or detected by a trial."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ V_BELOW, EPSILON_WITHIN = -1.0, 0.3
 
 def with_prediction_type(parts: Parts, prediction: Prediction | None = None) -> Parts:
     """The parts with the UNet's prediction type: ``prediction``, or the files', or a trial's."""
-    rule = "as asked for"
+    rule = "as given"
     if prediction is None:
         if not parts.probe:
             return parts
@@ -37,7 +37,7 @@ def detect_prediction(unet: UNet) -> tuple[Prediction, str]:
 
     The UNet is given a constant latent (1, in_channels, 8, 8) at the noisiest timestep, as in
     AUTOMATIC1111's web UI: a latent is nothing but noise there, so a network that predicts the
-    noise returns its input. Where the output is neither, epsilon is assumed and the rule says so.
+    noise returns its input. Where the output is neither, epsilon is assumed, with a note in the rule.
     """
     weight = unet.conv_in.weight
     x = torch.full((1, unet.config.in_channels, 8, 8), CONSTANT).to(weight)

@@ -35,7 +35,7 @@ def write_safetensors(
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises UserError if it is missing or no JSON object."""
+    """The JSON object in a file; raises UserError if it is missing or is not a JSON object."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -33,8 +33,8 @@ def renamed(
 ) -> dict[str, str]:
     """Our names -> theirs, by the longest of our module paths that a name begins with.
 
-    modules: our module paths -> theirs. leaves: the rest of a name between such a path and
-    "weight" or "bias" -> theirs; a rest that is not listed is the same in both.
+    modules: our module paths -> theirs. leaves: the part of a name between such a path and
+    "weight" or "bias" -> theirs; one that is not listed is the same in both.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -42,8 +42,7 @@ def renamed(
         while path not in modules:
             assert path, f"no module of the map holds {name}"
             path = path.rpartition(".")[0]
-        rest = name.removeprefix(path).removeprefix(".")
-        leaf, _, kind = rest.rpartition(".")
+        leaf, _, kind = name.removeprefix(path).removeprefix(".").rpartition(".")
         steps = (modules[path], leaves.get(leaf, leaf), kind)
         found[name] = ".".join(step for step in steps if step)
     return found

@@ -36,7 +36,7 @@ LOW_RES_SCHEDULER = "low_res_scheduler/scheduler_config.json"
 
 TOKENIZERS = [["transformers", "CLIPTokenizer"], ["transformers", "CLIPTokenizerFast"]]
 ABSENT = (None, [None, None])
-"""What the index says of a component that a folder does not have."""
+"""The values in the index of components that a folder does not have."""
 
 # Entries of the index that are left out unless a network of that name is registered.
 LEFT_OUT = {

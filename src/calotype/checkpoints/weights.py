@@ -43,7 +43,7 @@ def weight_names(file: str) -> Iterator[str]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, or of the files that an index names, memory-mapped.
 
-    Raises UserError if a file is missing, broken, unsafe or not what the index says.
+    Raises UserError if a file is missing, broken, unsafe or does not hold what the index says.
     """
     if path.suffix == ".json":
         return _read_sharded(path)
@@ -79,7 +79,7 @@ def _index(path: Path) -> dict[str, str]:
         raise UserError(f'{path}: expected a "weight_map" of tensors and files')
     for file in set(map(str, places.values())):
         if Path(file).name != file or Path(file).suffix not in PICKLES | {".safetensors"}:
-            raise UserError(f'{path}: "{file}" is no file beside it')
+            raise UserError(f'{path}: "{file}" is not a file beside it')
     return {str(name): str(file) for name, file in places.items()}
 
 

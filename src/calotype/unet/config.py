@@ -151,8 +151,8 @@ class UNetConfig:
 
     def heads(self, level: int) -> int:
         """The number of heads of the attention on a level."""
-        said = self.per_level(self.attention_head_dim)[level]
-        return said if self.reads_context else self.block_out_channels[level] // said
+        value = self.per_level(self.attention_head_dim)[level]
+        return value if self.reads_context else self.block_out_channels[level] // value
 
     def per_level(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
         """A tuple with the value of each level, from one value for all or such a tuple."""

@@ -184,9 +184,9 @@ def table(plan: Plan) -> str:
                 f"{spec.out_channels:4}  {heads}".rstrip()
             )
         if block.resampled:
-            way = "down to" if block in plan.down else "up to"
+            direction = "down to" if block in plan.down else "up to"
             size = block.factor * 2 if block in plan.down else block.factor // 2
-            lines.append(f"{'':14} {way} 1/{size}")
+            lines.append(f"{'':14} {direction} 1/{size}")
     return "\n".join(lines)
 
 

@@ -84,7 +84,7 @@ PLACES: Mapping[str, Callable[[Any, list[str]], Places]] = {
     "vae": autoencoder_places,
     "text_encoder": clip_places,
 }
-"""The function for each network that gives the places of its tensors; text as in SD 1."""
+"""Network -> the function that gives the places of its tensors; the text encoder's as in SD 1."""
 
 
 def places(network: str, config: Any, names: list[str], path: Path) -> Places:
