@@ -7,7 +7,7 @@ DEMO := "a large blue cone on sand" "a large yellow sphere on grass" \
 
 export PROMPT
 
-.PHONY: setup demo check format test bench bench-load parity-full samplers reproducibility journeys compression clean
+.PHONY: setup demo check format test test-all bench bench-load parity-full samplers reproducibility journeys compression clean
 
 setup: .venv/installed
 .venv/installed: pyproject.toml
@@ -22,18 +22,21 @@ setup: .venv/installed
 demo: .venv/installed  ## pictures from words: make demo PROMPT="..."
 	$(BIN)/calotype generate $(if $(PROMPT),"$$PROMPT",$(DEMO)) --images 4 --guidance-scale 3 --sampler euler_ancestral --grid
 
-check: .venv/dev-installed  ## format, lint, types, imports, structure, fast tests
+check: .venv/dev-installed  ## a minute: format, lint, types, imports, structure, laws on fewer examples
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --threads 2
 	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests/structure tests/laws -m "not slow" -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/structure tests/laws -m "not slow" --hypothesis-profile quick -n 2
 
 format: .venv/dev-installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: .venv/dev-installed  ## every test
+test: .venv/dev-installed  ## every test that is not marked slow
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow" -n 2
+
+test-all: .venv/dev-installed  ## every test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 parity-full: .venv/dev-installed  ## docs/parity.md: models of full size, 12 GB of memory, 20 minutes

@@ -22,7 +22,7 @@ OURS = """
 import sys, torch, calotype
 model = calotype.load(sys.argv[1])
 with torch.inference_mode():
-    condition = model.condition(["a photograph of a cat"])
+    condition = model.conditioner({"captions": ["a photograph of a cat"]})
     model.unet(torch.randn(1, 4, 64, 64), torch.tensor([999]), condition)
 """
 THEIRS = """

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 import calotype
-from calotype import Picture, Sampling, TextToImage
+from calotype import Picture, Request, Sampling
 from calotype.generate.pictures import difference
 from calotype.model import LatentDiffusion
 
@@ -39,7 +39,7 @@ the picture comes back bit for bit, whatever was made beside it."""
 
 
 def made(
-    model: LatentDiffusion, request: TextToImage, size: int, deterministic: bool = False
+    model: LatentDiffusion, request: Request, size: int, deterministic: bool = False
 ) -> list[Picture]:
     """The pictures of a request in batches of this size."""
     return calotype.run(model, request, size, deterministic)
@@ -70,7 +70,7 @@ def rows(model: LatentDiffusion, count: int) -> Iterator[str]:
     torch.set_num_threads(2)
     for name in SAMPLERS:
         sampling = Sampling.model_validate({"sampler": name, "steps": STEPS, "guidance_scale": 3})
-        request = TextToImage(prompt=WORDS, images=count // len(WORDS), sampling=sampling)
+        request = Request(prompt=WORDS, images=count // len(WORDS), sampling=sampling)
         alone = [made(model, request.single(k), 1)[0] for k in range(len(request))]
         beside = made(model, request, 8)
         exact = made(model, request, 8, deterministic=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calotype import Sampling, TextToImage
+from calotype import Request, Sampling
 from calotype.autoencoder import VQAutoencoder, perceptual_distance, perplexity
 from calotype.checkpoints import load_autoencoder
 from calotype.evaluation.frechet import frechet_distance
@@ -156,7 +156,7 @@ def measured(name: str, runs: Path, count: int, seconds: float) -> tuple[Measure
     model, reader = averaged(settings), load_reader()
     asked = scene_prompts("single", count)
     began = clock()
-    request = TextToImage(
+    request = Request(
         prompt=tuple(each.prompt for each in asked), weighting="none", sampling=SAMPLING
     )
     made = torch.stack([to_picture(picture.image) for picture in run(model, request)])

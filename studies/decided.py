@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 import calotype
-from calotype import Sampling, TextToImage
+from calotype import Request, Sampling
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.prompts import ScenePrompt, scene_prompts
 from calotype.evaluation.scenes import judge
-from calotype.generate.batching import batches, native_size, start
-from calotype.generate.denoising import Denoising, images, steps
+from calotype.generate.denoising import Denoising
+from calotype.generate.resolve import native_size, resolve
+from calotype.generate.run import decode, prepared_batches, steps
 from calotype.model import LatentDiffusion
 from calotype.sampling import make_path
 from calotype.scenes import render
@@ -34,10 +35,9 @@ GUIDANCE = 3.0
 
 def entered(begun: Denoising, latents: Tensor, step: int) -> Denoising:
     """The walk from this step on, set out from these latents with noise of that level."""
-    sigmas = begun.path.sigmas[step:]
-    noise = begun.x / begun.path.start
-    rest = replace(begun.path, sigmas=sigmas, start=float(sigmas[0]))
-    return replace(begun, x=latents / rest.final_alpha + noise * rest.start, path=rest)
+    path = begun.path
+    x = latents / path.final_alpha + begun.start * float(path.sigmas[step])
+    return replace(begun, first=step, begin=lambda _: x)
 
 
 def mistakes(
@@ -45,16 +45,14 @@ def mistakes(
 ) -> list[set[str]]:
     """What is wrong in each picture of a walk entered at this step."""
     sampling = Sampling(guidance_scale=GUIDANCE, seed=SEED)
-    request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=sampling)
-    sized = request.with_size(native_size(model), model.factor)
+    request = Request(prompt=tuple(each.prompt for each in asked), sampling=sampling)
+    singles = [resolve(model, request.single(k)) for k in range(len(asked))]
     found: list[set[str]] = []
-    for batch in batches([(k, sized.single(k)) for k in range(len(asked))], AT_ONCE, False):
-        begun = start(model, batch, model.condition)
-        numbers = list(begun.indices)
+    for numbers, begun in prepared_batches(model, singles, {}, AT_ONCE):
         if step:
             begun = entered(begun, latents[numbers], step)
-        *_, last = steps(model, begun, sampling)
-        for image, k in zip(images(model, last.x * begun.path.final_alpha), numbers, strict=True):
+        *_, last = steps(begun, begun.begin(None))
+        for image, k in zip(decode(model, last.x * begun.path.final_alpha), numbers, strict=True):
             judged = judge(image, asked[k], reader)
             found.append({mistake.kind for mistake in judged.mistakes})
     return found

@@ -46,7 +46,7 @@ def right(settings: TrainSettings) -> float:
     """The share of pictures on the ground that their prompt names."""
     asked = scene_prompts("single", COUNT)
     texts = tuple(each.prompt for each in asked)
-    request = calotype.TextToImage(prompt=texts, weighting="none", sampling=SAMPLING)
+    request = calotype.Request(prompt=texts, weighting="none", sampling=SAMPLING)
     made = calotype.run(calotype.load(settings.out / "model"), request)
     seen = read(load_reader(), torch.stack([to_picture(picture.image) for picture in made]))
     grounds = zip(seen, (each.scene.ground.kind for each in asked), strict=True)

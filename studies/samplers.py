@@ -19,15 +19,15 @@ from PIL import Image
 from torch import Tensor
 
 import calotype
-from calotype import Sampling, TextToImage
+from calotype import Request, Sampling
 from calotype.evaluation.judge import load_reader
 from calotype.evaluation.prompts import ScenePrompt, scene_prompts
 from calotype.evaluation.scenes import judge
 from calotype.evaluation.share import Share
-from calotype.generate.batching import batches, start
-from calotype.generate.denoising import images
-from calotype.generate.denoising import steps as walked_steps
 from calotype.generate.names import WEB_UI_SAMPLERS
+from calotype.generate.resolve import resolve
+from calotype.generate.run import decode, prepared_batches
+from calotype.generate.run import steps as denoising_steps
 from calotype.generate.sheets import labelled_sheet
 from calotype.model import LatentDiffusion
 from calotype.sampling import SAMPLERS
@@ -70,20 +70,17 @@ class Counted:
         sampling = Sampling.model_validate(
             {"sampler": name, "steps": steps, "guidance_scale": GUIDANCE, "seed": SEED}
         )
-        request = TextToImage(prompt=tuple(texts), sampling=sampling)
-        side = self.model.unet.config.sample_size * self.model.factor
-        sized = request.with_size((side, side), self.model.factor)
-        asked = [(k, sized.single(k)) for k in range(len(texts))]
+        request = Request(prompt=tuple(texts), sampling=sampling)
+        singles = [resolve(self.model, request.single(k)) for k in range(len(texts))]
         latents: list[Tensor] = []
         self.calls, count = 0, 0
         with torch.inference_mode():
-            for batch in batches(asked, SIDE_BY_SIDE, deterministic=False):
-                begun = start(self.model, batch, self.model.condition)
-                *_, last = walked_steps(self.model, begun, sampling)
+            for _, begun in prepared_batches(self.model, singles, {}, SIDE_BY_SIDE):
+                *_, last = denoising_steps(begun, begun.begin(None))
                 latents.append(last.x * begun.path.final_alpha)
                 count += 1
             found = torch.cat(latents)
-            return Walked(found, images(self.model, found), self.calls // count)
+            return Walked(found, decode(self.model, found), self.calls // count)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def losses(model: LatentDiffusion, latents: Tensor, captions: dict[int, str], t:
                 part,
                 torch.full((len(part),), t),
                 normal(SEED, numbers, "noise", part.shape[1:]),
-                model.condition([captions[number] for number in numbers.tolist()]),
+                model.conditioner({"captions": [captions[k] for k in numbers.tolist()]}),
             )
         )
     return torch.cat(found)

@@ -9,6 +9,9 @@ import torch
 from hypothesis import settings
 
 settings.register_profile("calotype", derandomize=True, deadline=None, database=None)
+# For `make check`, by `pytest --hypothesis-profile quick`: the first fifth of each law's examples,
+# but for laws that state their own number.
+settings.register_profile("quick", settings.get_profile("calotype"), max_examples=20)
 settings.load_profile("calotype")
 
 

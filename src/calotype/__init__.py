@@ -3,7 +3,7 @@
     import calotype
 
     model = calotype.load("scenes")
-    request = calotype.TextToImage(prompt="a small red cube on a wooden floor")
+    request = calotype.Request(prompt="a small red cube on a wooden floor")
     calotype.run(model, request)[0].save("cube.png")
 
 Importing this package costs almost nothing: each name below loads its module when it is first used.
@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from calotype.errors import UserError
     from calotype.generate.events import Event, Picture, Preview, Progress
     from calotype.generate.metadata import read_request
-    from calotype.generate.request import Sampling, Sweep, TextToImage
+    from calotype.generate.request import Request, Sampling, Sweep, TextToImage
     from calotype.generate.run import events, run
-    from calotype.generate.text_to_image import text_to_image
 
 __version__ = "0.1.0"
 
@@ -28,6 +27,7 @@ _HOMES = {
     "Picture": "calotype.generate.events",
     "Preview": "calotype.generate.events",
     "Progress": "calotype.generate.events",
+    "Request": "calotype.generate.request",
     "Sampling": "calotype.generate.request",
     "Sweep": "calotype.generate.request",
     "TextToImage": "calotype.generate.request",
@@ -37,7 +37,6 @@ _HOMES = {
     "read_request": "calotype.generate.metadata",
     "run": "calotype.generate.run",
     "save": "calotype.checkpoints",
-    "text_to_image": "calotype.generate.text_to_image",
 }
 
 __all__ = [
@@ -45,6 +44,7 @@ __all__ = [
     "Picture",
     "Preview",
     "Progress",
+    "Request",
     "Sampling",
     "Sweep",
     "TextToImage",
@@ -54,7 +54,6 @@ __all__ = [
     "read_request",
     "run",
     "save",
-    "text_to_image",
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import torch
 from torch import Tensor
 
 from calotype.autoencoder import FirstStage
-from calotype.condition import Condition
 from calotype.conditioning import Conditioner, TextEmbedder
-from calotype.conditioning.prompt import PromptWeighting, encode_prompts
 from calotype.diffusion import Denoiser, SchedulerConfig
+from calotype.errors import UserError
 from calotype.unet import UNet
 
 
@@ -61,8 +59,22 @@ class LatentDiffusion:
 
     @property
     def text(self) -> TextEmbedder:
-        """The embedder that reads prompts."""
-        return next(e for e in self.conditioner.embedders if isinstance(e, TextEmbedder))
+        """The embedder that reads prompts; UserError in a model without words."""
+        found = self.conditioner.text
+        if found is None:
+            raise UserError(f'model "{self.name}" has no text encoder: it takes no prompt')
+        return found
+
+    @property
+    def routes(self) -> set[str]:
+        """The fields of Condition that the UNet needs: see ``calotype.condition``."""
+        config = self.unet.config
+        needed = {
+            "context": config.reads_context,
+            "vector": self.unet.class_embedding is not None,
+            "concat": config.in_channels > self.autoencoder.config.diffused_channels,
+        }
+        return {route for route, need in needed.items() if need}
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
@@ -106,17 +118,6 @@ class LatentDiffusion:
         """The inverse of ``scale``."""
         config = self.autoencoder.config
         return latents / config.scaling_factor + (config.shift_factor or 0.0)
-
-    def condition(
-        self, prompts: Sequence[str], weighting: PromptWeighting = "none", clip_skip: int = 1
-    ) -> Condition:
-        """What the UNet is told about pictures with these prompts, one row each.
-
-        Prompts may be of any length; ``weighting`` and ``clip_skip`` are those of
-        ``calotype.conditioning.prompt``.
-        """
-        tokenizer, encoder = self.text.tokenizer, self.text.encoder
-        return Condition(context=encode_prompts(tokenizer, encoder, prompts, weighting, clip_skip))
 
     def denoiser(self) -> Denoiser:
         """The UNet, with its schedule and the meaning of its output, as samplers take it."""

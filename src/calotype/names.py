@@ -16,3 +16,6 @@ Format = Literal["png", "jpeg", "webp"]
 
 DtypeName = Literal["fp32", "bf16", "fp16"]
 """Numbers that networks compute in or files hold; ``cli.device`` tells which type each is."""
+
+PromptWeighting = Literal["a1111", "comfy", "none"]
+"""How weights in a prompt are applied; ``conditioning.prompt`` tells."""

@@ -24,7 +24,7 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
     """A run of one of ``KINDS``."""
     if kind in ("diffusion", "pixels", "supervised"):
         first_stage = Path("pixels") if kind == "pixels" else autoencoder
-        settings = diffusion_run(folder, out, samples, first_stage)
+        settings = diffusion_run(folder, out, samples, first_stage, 16 if kind == "pixels" else 32)
         return supervised(settings) if kind == "supervised" else settings
     settings = autoencoder_run(folder, out, samples)
     if kind == "autoencoder":
@@ -59,8 +59,11 @@ def autoencoder_run(folder: Path, out: Path, samples: int) -> TrainSettings:
     )
 
 
-def diffusion_run(folder: Path, out: Path, samples: int, autoencoder: Path) -> TrainSettings:
+def diffusion_run(
+    folder: Path, out: Path, samples: int, autoencoder: Path, size: int = 32
+) -> TrainSettings:
     settings = autoencoder_run(folder, out, samples).model_dump(exclude={"autoencoder"})
+    settings["data"]["size"] = size
     return TrainSettings.model_validate(
         settings
         | {

@@ -36,7 +36,7 @@ def test_there_and_back_is_the_same_model(tiny: Path, single: Path, tmp_path: Pa
 
 
 def test_a_single_file_makes_the_folder_s_pictures(tiny: Path, single: Path) -> None:
-    request = calotype.TextToImage(prompt="a red cube", sampling=calotype.Sampling(steps=2))
+    request = calotype.Request(prompt="a red cube", sampling=calotype.Sampling(steps=2))
     (one,), (other,) = (calotype.run(calotype.load(path), request) for path in (tiny, single))
     assert one.image.tobytes() == other.image.tobytes()
 
@@ -168,4 +168,4 @@ def test_a_model_that_wants_classes_says_so(tiny: Path) -> None:
     model = calotype.load(tiny)
     model.unet.class_embedding = torch.nn.Embedding(5, 4)
     with pytest.raises(calotype.UserError, match="wants classes"):
-        calotype.run(model, calotype.TextToImage(prompt="a red cube"))
+        calotype.run(model, calotype.Request(prompt="a red cube"))

@@ -28,6 +28,6 @@ def test_a_diffusion_model_learns_the_latents_of_a_codebook(folder: Path, tmp_pa
     list(train(settings))
     model = calotype.load(tmp_path / "run/model")
     assert model.autoencoder.config == config
-    request = calotype.TextToImage(prompt="a red flag", sampling=calotype.Sampling(steps=2))
+    request = calotype.Request(prompt="a red flag", sampling=calotype.Sampling(steps=2))
     (picture,) = calotype.run(model, request)
     assert picture.image.size == (32, 32)

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 import calotype
-from calotype import Picture, Preview, Progress, Sampling, TextToImage
+from calotype import Picture, Preview, Progress, Request, Sampling
 from calotype.cli.app import main
-from calotype.generate.batching import batches, start
+from calotype.generate.resolve import resolve
+from calotype.generate.run import prepared_batches
 from calotype.model import LatentDiffusion
 
 QUICK = Sampling(steps=3, seed=5)
@@ -35,7 +36,7 @@ def test_the_command_and_python_make_the_same_files(tiny, model, tmp_path, capsy
     """Bit for bit, file for file: the command line adds nothing to the request."""
     options = ["--images", "2", "--seed", "5", "--negative-prompt", "wood", "--width", "48"]
     assert generate(tiny, tmp_path, "a red cube", "a cube", *options) == 0
-    request = TextToImage(
+    request = Request(
         prompt=("a red cube", "a cube"), images=2, negative_prompt="wood", width=48, sampling=QUICK
     )
     pictures = calotype.run(model, request)
@@ -50,7 +51,7 @@ def test_the_command_and_python_make_the_same_files(tiny, model, tmp_path, capsy
 
 def test_a_picture_makes_itself_again(model, tmp_path):
     """Picture k of a batch, written, read and run alone, comes back: C4's law of seeds."""
-    request = TextToImage(prompt=("a red cube", "wood"), images=2, sampling=QUICK)
+    request = Request(prompt=("a red cube", "wood"), images=2, sampling=QUICK)
     for picture in calotype.run(model, request):
         picture.save(tmp_path / "picture.png")
         again = calotype.read_request(tmp_path / "picture.png")
@@ -66,14 +67,14 @@ def test_a_picture_makes_itself_again(model, tmp_path):
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 5])
 def test_noise_is_the_seeds_alone(model, batch_size):
     """However a request is cut into batches, picture k starts from and is fed the same noise."""
-    request = TextToImage(prompt="", images=5, width=32, height=16, sampling=QUICK)
-    asked = [(k, request.single(k)) for k in range(5)]
-    found = [start(model, batch, model.condition) for batch in batches(asked, batch_size, False)]
-    assert [k for each in found for k in each.indices] == [0, 1, 2, 3, 4]
-    for each in found:
-        for row, k in enumerate(each.indices):
-            alone = start(model, [asked[k]], model.condition)
-            assert torch.equal(each.x[row], alone.x[0])
+    request = Request(prompt="", images=5, width=32, height=16, sampling=QUICK)
+    singles = [resolve(model, request.single(k)) for k in range(5)]
+    found = list(prepared_batches(model, singles, {}, batch_size))
+    assert [k for numbers, _ in found for k in numbers] == [0, 1, 2, 3, 4]
+    for numbers, each in found:
+        for row, k in enumerate(numbers):
+            ((_, alone),) = prepared_batches(model, [singles[k]], {}, None)
+            assert torch.equal(each.start[row], alone.start[0])
             assert torch.equal(each.noise(1)[row], alone.noise(1)[0])
 
 
@@ -81,7 +82,7 @@ def test_noise_is_the_seeds_alone(model, batch_size):
 def test_one_by_one_is_the_same_to_the_bit(model, sampler):
     """Deterministic: whatever the batch, the order and what else is asked for."""
     sampling = Sampling(sampler=sampler, steps=4, seed=5)
-    request = TextToImage(prompt=("a red cube", "wood on a cube"), images=3, sampling=sampling)
+    request = Request(prompt=("a red cube", "wood on a cube"), images=3, sampling=sampling)
     for picture in calotype.run(model, request, batch_size=3, deterministic=True):
         (alone,) = calotype.run(model, picture.request, deterministic=True)
         assert (pixels(alone) == pixels(picture)).all()
@@ -92,7 +93,7 @@ def test_one_by_one_is_the_same_to_the_bit(model, sampler):
 def test_every_sampler_is_a_function_of_the_seed(model, sampler):
     """Twice the same, and another seed another picture; previews and progress come on the way."""
     sampling = Sampling(sampler=sampler, steps=3, seed=1)
-    request = TextToImage(prompt="a red cube", sampling=sampling)
+    request = Request(prompt="a red cube", sampling=sampling)
     told = list(calotype.events(model, request))
     assert [(e.done, e.total) for e in told if isinstance(e, Progress)] == [(1, 3), (2, 3), (3, 3)]
     previews = [e for e in told if isinstance(e, Preview)]
@@ -109,7 +110,7 @@ def test_the_prompt_and_the_negative_prompt_are_heard(model):
 
     def made(scale: float, **words: str) -> np.ndarray:
         sampling = Sampling(steps=3, guidance_scale=scale)
-        (picture,) = calotype.run(model, TextToImage(**{"prompt": "", **words}, sampling=sampling))
+        (picture,) = calotype.run(model, Request(**{"prompt": "", **words}, sampling=sampling))
         return pixels(picture)
 
     assert (made(7.5, prompt="a red cube") != made(7.5)).any()
@@ -148,7 +149,7 @@ def test_without_a_seed_each_run_differs(tiny, tmp_path):
 
 def test_inference_mode_stays_inside(model):
     """Between two events the caller's own mathematics has gradients as ever."""
-    happening = calotype.events(model, TextToImage(prompt="", sampling=QUICK))
+    happening = calotype.events(model, Request(prompt="", sampling=QUICK))
     next(happening)
     assert not torch.is_inference_mode_enabled()
     assert torch.ones(1, requires_grad=True).exp().requires_grad
@@ -161,7 +162,7 @@ def test_importing_costs_no_torch():
 import sys
 import calotype
 assert "pydantic" not in sys.modules
-calotype.TextToImage(prompt="")
+calotype.Request(prompt="")
 from calotype.cli.app import main
 main(["--help"])
 main(["generate", "--help"])

@@ -63,7 +63,14 @@ def one_life(table: dict, killed_at: int | None = None, saving: bool = False) ->
     return here.recv()
 
 
-@pytest.fixture(params=["autoencoder with workers", "diffusion", "diffusion with workers"])
+# One stands for all where time is short: the same loop, with a cache of latents and with workers.
+@pytest.fixture(
+    params=[
+        pytest.param("autoencoder with workers", marks=pytest.mark.slow),
+        pytest.param("diffusion", marks=pytest.mark.slow),
+        "diffusion with workers",
+    ]
+)
 def table(request, folder: Path, autoencoder: Path, tmp_path: Path):
     """(name) -> settings of a run of four steps, its latents cached in its own folder."""
 

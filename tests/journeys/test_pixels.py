@@ -28,7 +28,7 @@ def test_pictures_are_their_own_latents(model: Path) -> None:
     assert loaded.factor == 1
     pictures = torch.rand(2, 3, 8, 8) * 2 - 1
     assert torch.equal(loaded.decode(loaded.encode(pictures)), pictures)
-    (picture,) = calotype.run(loaded, calotype.TextToImage(prompt="a flag", sampling=SAMPLING))
+    (picture,) = calotype.run(loaded, calotype.Request(prompt="a flag", sampling=SAMPLING))
     assert picture.image.size == (32, 32)
     half = calotype.load(model, dtype=torch.bfloat16)
     assert half.decode(half.encode(pictures)).shape == pictures.shape
@@ -38,7 +38,7 @@ def test_as_one_file_and_back(model: Path, tmp_path: Path, capsys) -> None:
     """The config in the header says what no tensor does."""
     assert main(["convert", str(model), str(tmp_path / "one.safetensors")]) == 0
     assert main(["convert", str(tmp_path / "one.safetensors"), str(tmp_path / "again")]) == 0
-    request = calotype.TextToImage(prompt="a flag", sampling=SAMPLING)
+    request = calotype.Request(prompt="a flag", sampling=SAMPLING)
     first, *others = (
         calotype.run(calotype.load(path), request)[0].image
         for path in (model, tmp_path / "one.safetensors", tmp_path / "again")

@@ -18,7 +18,7 @@ def model(tiny: Path) -> LatentDiffusion:
 
 def made(model: LatentDiffusion, images: int = 1, **fields) -> list[np.ndarray]:
     sampling = calotype.Sampling(**{"steps": 4, "seed": 3, "sampler": "euler", **fields})
-    request = calotype.TextToImage(prompt="a red cube", images=images, sampling=sampling)
+    request = calotype.Request(prompt="a red cube", images=images, sampling=sampling)
     return [np.asarray(picture.image) for picture in calotype.run(model, request)]
 
 

@@ -18,9 +18,7 @@ def model(tiny: Path) -> LatentDiffusion:
 
 def made(model, prompt: str, negative: str = "", steps: int = 4, **fields) -> np.ndarray:
     sampling = calotype.Sampling(steps=steps, seed=3, sampler="euler")
-    request = calotype.TextToImage(
-        prompt=prompt, negative_prompt=negative, sampling=sampling, **fields
-    )
+    request = calotype.Request(prompt=prompt, negative_prompt=negative, sampling=sampling, **fields)
     (picture,) = calotype.run(model, request)
     return np.asarray(picture.image, dtype=float)
 
@@ -65,9 +63,9 @@ def test_programs_weigh_differently(model) -> None:
 def test_prompts_of_different_lengths_and_parts_side_by_side(model) -> None:
     prompts = ("red cube", "a red cube " * 30, "red AND cube:0.5", "[red|wood]")
     sampling = calotype.Sampling(steps=2)
-    together = calotype.run(model, calotype.TextToImage(prompt=prompts, sampling=sampling))
+    together = calotype.run(model, calotype.Request(prompt=prompts, sampling=sampling))
     for index, prompt in enumerate(prompts):
-        alone = calotype.TextToImage(
+        alone = calotype.Request(
             prompt=prompt, sampling=sampling.model_copy(update={"seed": index})
         )
         (picture,) = calotype.run(model, alone)

@@ -83,7 +83,7 @@ def test_one_mask_for_all_embedders() -> None:
         "masks": torch.ones(2, 1, 2, 2),
     }
     condition = CONDITIONER(fields, keep=torch.tensor([True, False]))
-    null = CONDITIONER.null(1)
+    null = CONDITIONER(CONDITIONER.null(1))
     assert condition.vector.tolist() == [1, 10]
     assert torch.equal(condition.map(lambda tensor: tensor[1:2]).concat, null.concat)
     torch.testing.assert_close(condition.map(lambda tensor: tensor[1:2]).context, null.context)

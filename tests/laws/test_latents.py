@@ -49,7 +49,7 @@ def test_scaled_latents(factor: float, shift: float | None) -> None:
 @torch.inference_mode()
 def test_the_denoiser_is_the_network_with_its_schedule() -> None:
     """At t with v-prediction: x0 = alpha x_t - sigma v."""
-    condition = MODEL.condition(["a red cube"])
+    condition = MODEL.conditioner({"captions": ["a red cube"]})
     denoiser = MODEL.denoiser()
     level = denoiser.schedule.sigmas[500]
     alpha = (1 + level**2).rsqrt().float()

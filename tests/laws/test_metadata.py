@@ -13,16 +13,13 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import ValidationError
 
-from calotype import Sampling, TextToImage, read_request
-from calotype.conditioning.prompt import PromptWeighting as ReadWeighting
+from calotype import Request, Sampling, read_request
 from calotype.diffusion.compatible import MODES
 from calotype.errors import UserError
 from calotype.generate import infotext
 from calotype.generate.metadata import encode_picture, metadata_rows, read_metadata
 from calotype.generate.names import (
-    COMFY,
-    DIFFUSERS,
-    WEB_UI,
+    TABLE,
     WEB_UI_SAMPLERS,
     WEB_UI_SCHEDULES,
     SamplerName,
@@ -41,7 +38,7 @@ TEXT = st.text(
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> TextToImage:
+def requests(draw: st.DrawFn) -> Request:
     sampling = Sampling(
         sampler=draw(st.sampled_from(get_args(SamplerName))),
         schedule=draw(st.none() | st.sampled_from(get_args(ScheduleName))),
@@ -58,7 +55,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
         eta=draw(st.none() | st.floats(0, 1)),
         seed=draw(st.integers(0, MAX_SEED - 1000)),
     )
-    return TextToImage(
+    return Request(
         prompt=draw(TEXT | st.lists(TEXT, min_size=1, max_size=3).map(tuple)),
         negative_prompt=draw(TEXT),
         width=draw(st.none() | st.integers(8, 8192)),
@@ -71,7 +68,7 @@ def requests(draw: st.DrawFn) -> TextToImage:
 
 
 @given(requests(), TEXT, st.sampled_from(["png", "jpeg", "webp"]))
-def test_a_request_survives_its_picture(asked: TextToImage, model: str, format: Format):
+def test_a_request_survives_its_picture(asked: Request, model: str, format: Format):
     """request -> file -> request is the identity, to the last bit of every number and sign."""
     image, made = Image.new("RGB", (2, 2)), Provenance(model=model, deterministic=True, threads=2)
     found = read_metadata(io.BytesIO(encode_picture(image, asked, made, format)))
@@ -87,14 +84,14 @@ def test_what_is_too_long_for_a_jpeg_stays_out():
         ("🖌" * 9_000, "", True, False),
         ("🖌" * 9_000, "🖌" * 9_000, False, False),
     ):
-        long = TextToImage(prompt=prompt, negative_prompt=negative)
+        long = Request(prompt=prompt, negative_prompt=negative)
         found = read_metadata(io.BytesIO(encode_picture(image, long, Provenance(), "jpeg")))
         assert ("parameters" in found.texts) == text
         assert (found.provenance is not None) == request
 
 
 @given(requests())
-def test_alone_names_every_picture(asked: TextToImage):
+def test_alone_names_every_picture(asked: Request):
     """Picture k has seed S + k, or S and the k-th variation, and its row's prompt.
 
     Alone, it is picture 0 of its own request.
@@ -110,7 +107,7 @@ def test_alone_names_every_picture(asked: TextToImage):
     for request in made:
         assert len(request) == 1
         assert request.single(0) == request
-        assert TextToImage.model_validate(request.model_dump()) == request
+        assert Request.model_validate(request.model_dump()) == request
 
 
 def read_as_others_do(text: str) -> tuple[str, str, dict[str, Any]]:
@@ -126,7 +123,7 @@ def read_as_others_do(text: str) -> tuple[str, str, dict[str, Any]]:
 
 
 @given(requests(), TEXT)
-def test_others_read_the_parameters(asked: TextToImage, model: str):
+def test_others_read_the_parameters(asked: Request, model: str):
     alone = asked.single(0)
     prompt, negative, values = read_as_others_do(
         infotext.write_infotext(alone, Provenance(model=model))
@@ -142,7 +139,7 @@ def test_others_read_the_parameters(asked: TextToImage, model: str):
 
 def test_parameters_as_the_web_ui_writes_them():
     """Pinned: order, names and signs, from the conventions of AUTOMATIC1111's web UI."""
-    request = TextToImage(
+    request = Request(
         prompt="a red cube,\non wood",
         negative_prompt="blur",
         width=512,
@@ -160,11 +157,11 @@ def test_parameters_as_the_web_ui_writes_them():
     )
 
 
-def asked_by(text: str) -> tuple[TextToImage, list[str]]:
+def asked_by(text: str) -> tuple[Request, list[str]]:
     return infotext.request_from_infotext(infotext.parse_infotext(text))
 
 
-def said(request: TextToImage) -> TextToImage:
+def said(request: Request) -> Request:
     """What of a request the text can say: sizes together, variations where there are any."""
     sampling = request.sampling
     if not sampling.variation_strength:
@@ -175,7 +172,7 @@ def said(request: TextToImage) -> TextToImage:
 
 @given(requests(), TEXT)
 @settings(max_examples=500)
-def test_what_is_written_is_read(asked: TextToImage, model: str):
+def test_what_is_written_is_read(asked: Request, model: str):
     """request -> infotext -> request is the identity, to the last bit of every number.
 
     But for a prompt with a line that begins as the negative one does: there the text says something
@@ -192,7 +189,7 @@ def test_what_is_written_is_read(asked: TextToImage, model: str):
 def test_any_text_is_read(text: str):
     """Nothing in a text stops the reader, and what holds no pairs is a prompt."""
     request, _ = asked_by(text)
-    assert isinstance(request, TextToImage)
+    assert isinstance(request, Request)
     if ":" not in text:
         assert infotext.parse_infotext(text).prompt == text.rstrip()
 
@@ -213,7 +210,7 @@ def test_any_pairs_are_read(prompt: str, pairs: list[tuple[str, str]]):
     """What a pair can't mean is left out and named."""
     line = ", ".join(f"{key}: {value}" for key, value in pairs)
     request, left_out = asked_by(f"{prompt}\n{line}")
-    assert isinstance(request, TextToImage)
+    assert isinstance(request, Request)
     assert all(isinstance(text, str) for text in left_out)
 
 
@@ -228,7 +225,7 @@ def test_a_long_line_takes_no_time():
 @settings(max_examples=300)
 def test_any_bytes_are_read(damage: bytes, format: Format, place: int):
     """A file with bytes overwritten is still a picture with or without a request, or a mistake."""
-    whole = encode_picture(Image.new("RGB", (2, 2)), TextToImage(prompt="a"), Provenance(), format)
+    whole = encode_picture(Image.new("RGB", (2, 2)), Request(prompt="a"), Provenance(), format)
     place = min(place, len(whole))
     for data in (damage, whole[:place] + damage + whole[place + len(damage) :]):
         with contextlib.suppress(UserError):
@@ -243,7 +240,7 @@ def test_a_text_of_the_web_ui():
         "Model hash: 81761151, Model: sd-v1-5, Clip skip: 2, ENSD: 31337, "
         'Hires upscale: 2, Lora hashes: "a: 12, b: 34", Version: v1.6.0'
     )
-    assert request == TextToImage(
+    assert request == Request(
         prompt="a (red:1.2) cube,\nsharp",
         negative_prompt="blur,\n wood",
         width=512,
@@ -312,29 +309,27 @@ def test_every_sampler_has_its_place():
     """The record's names, kept apart so that it costs no torch, are those of what they name."""
     assert set(get_args(SamplerName)) == set(SAMPLERS) == set(WEB_UI_SAMPLERS)
     assert set(get_args(ScheduleName)) == set(SPACINGS) == set(WEB_UI_SCHEDULES)
-    assert set(get_args(PromptWeighting)) == set(get_args(ReadWeighting))
     assert set(get_args(Sampling.model_fields["noise"].annotation)) == set(MODES)
 
 
-@pytest.mark.parametrize("table", [COMFY, DIFFUSERS])
-def test_names_of_other_programs(table):
-    for name, ours in table.items():
-        assert Sampling(sampler=name).sampler == ours
-        assert Sampling(sampler=name.lower()).sampler in (ours, name.lower())
-
-
-def test_names_of_the_web_ui_bring_their_schedules():
-    for name, (ours, schedule) in WEB_UI.items():
-        made = Sampling(sampler=name)
-        assert (made.sampler, made.schedule) == (ours, schedule)
-        assert Sampling(sampler=name, schedule="Automatic") == made
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.ours)
+def test_names_of_other_programs(row):
+    """A class of diffusers walks its own path, the web UIs' names theirs, with its schedule."""
+    if row.diffusers:
+        assert Sampling(sampler=row.diffusers).sampler == row.ours
+        assert Sampling(sampler=row.diffusers.lower()).sampler == row.ours
+    for name in row.comfy:
+        assert Sampling(sampler=name).sampler == (row.on_web_ui_path if row.comfy_k else row.ours)
+    named = Sampling(sampler=row.web_ui)
+    assert (named.sampler, named.schedule) == (row.on_web_ui_path, row.schedule)
+    assert Sampling(sampler=row.web_ui, schedule="Automatic") == named
 
 
 def test_names_that_hold_a_schedule():
     """As older web UIs wrote them; a schedule that is given comes first."""
-    for name in WEB_UI:
-        for told, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
-            assert find_sampler(f"{name} {told}") == (WEB_UI[name][0], schedule)
+    for row in TABLE:
+        for theirs, schedule in (("Karras", "karras"), ("SGM Uniform", "sgm_uniform")):
+            assert find_sampler(f"{row.web_ui} {theirs}") == (row.on_web_ui_path, schedule)
     assert Sampling(sampler="DPM++ 2M Karras").schedule == "karras"
     assert Sampling(sampler="DPM++ 2M Karras", schedule="Exponential").schedule == "exponential"
     assert Sampling(sampler="Euler a", schedule="Automatic").schedule is None
@@ -393,6 +388,6 @@ def test_every_field_is_bounded(values):
 
 def test_the_last_picture_has_a_seed_too():
     last = Sampling(seed=MAX_SEED)
-    assert len(TextToImage(prompt="", sampling=last)) == 1
+    assert len(Request(prompt="", sampling=last)) == 1
     with pytest.raises(ValidationError, match="take a smaller one"):
-        TextToImage(prompt="", images=2, sampling=last)
+        Request(prompt="", images=2, sampling=last)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calotype import Sampling, TextToImage
+from calotype import Request, Sampling
 from calotype.diffusion.compatible import MODES, NvNoise, TorchNoise, slerp
 
 SEEDS = st.lists(st.integers(0, 2**53 - 1), min_size=1, max_size=4)
@@ -70,7 +70,7 @@ def test_variations_lie_on_the_arc(share: float, seed: int) -> None:
 @given(st.integers(1, 6), st.integers(0, 99), st.integers(0, 99), st.floats(0, 1))
 def test_variations_share_their_seed(images: int, seed: int, first: int, strength: float) -> None:
     sampling = Sampling(seed=seed, variation_seed=first, variation_strength=strength)
-    request = TextToImage(prompt="a", images=images, sampling=sampling)
+    request = Request(prompt="a", images=images, sampling=sampling)
     made = [request.single(k) for k in range(images)]
     seeds = [(each.sampling.seed, each.sampling.variation_seed) for each in made]
     if strength:

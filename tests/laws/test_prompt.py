@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from calotype.condition import Condition, repeat_to_common_length
 from calotype.conditioning import CLIPTextEncoder, Tokenizer
 from calotype.conditioning.grammar import parse_weights
-from calotype.conditioning.prompt import COMMA_BACKTRACK, chunks, encode_prompts
+from calotype.conditioning.prompt import COMMA_BACKTRACK, Prompts, chunks, encode_prompts
 from calotype.layers.attention import attend
 from calotype.presets import text_config
 
@@ -23,6 +23,10 @@ torch.nn.init.normal_(ENCODER.text_model.final_layer_norm.bias, 0.3)  # as train
 ROOM = LONGEST - 2
 WORDS = st.lists(st.sampled_from(["a", "red", "cube", ",", "ball", "(and)", "[blue]"]), max_size=90)
 TEXTS = WORDS.map(" ".join)
+
+
+def encode(texts: list[str], weighting: str = "none", clip_skip: int = 1) -> torch.Tensor:
+    return encode_prompts(TOKENIZER, ENCODER, Prompts(tuple(texts), weighting, clip_skip))
 
 
 @given(TEXTS)
@@ -60,9 +64,9 @@ def test_a_break_ends_a_chunk() -> None:
 @torch.no_grad()
 def test_a_text_does_not_hear_of_the_others(weighting: str, texts: list[str]) -> None:
     """Its context is its own, repeated to the length of all."""
-    together = encode_prompts(TOKENIZER, ENCODER, texts, weighting)
+    together = encode(texts, weighting)
     for text, row in zip(texts, together, strict=True):
-        alone = encode_prompts(TOKENIZER, ENCODER, [text], weighting)[0]
+        alone = encode([text], weighting)[0]
         assert len(row) % len(alone) == 0
         expected = alone.repeat(len(row) // len(alone), 1)
         # Larger products are rounded in another order.
@@ -93,17 +97,15 @@ def test_contexts_of_two_lengths_stand_side_by_side() -> None:
 
 @torch.no_grad()
 def test_weights_are_those_of_the_programs() -> None:
-    z = encode_prompts(TOKENIZER, ENCODER, ["red cube"])[0]
-    empty = encode_prompts(TOKENIZER, ENCODER, [""])[0]
+    z = encode(["red cube"])[0]
+    empty = encode([""])[0]
     weights = torch.ones(LONGEST, 1)
     weights[2] = 1.3
-    a1111, comfy = (
-        encode_prompts(TOKENIZER, ENCODER, ["red (cube:1.3)"], way)[0] for way in ("a1111", "comfy")
-    )
+    a1111, comfy = (encode(["red (cube:1.3)"], way)[0] for way in ("a1111", "comfy"))
     louder = z * weights
     torch.testing.assert_close(a1111, louder * (z.mean() / louder.mean()))
     torch.testing.assert_close(comfy, empty + (z - empty) * weights)
-    assert torch.equal(encode_prompts(TOKENIZER, ENCODER, ["(red:1) cube"], "comfy")[0], z)
+    assert torch.equal(encode(["(red:1) cube"], "comfy")[0], z)
 
 
 @torch.no_grad()
@@ -115,5 +117,5 @@ def test_clip_skip_reads_an_earlier_layer_after_the_same_norm() -> None:
         for layer in layers[: len(layers) + 1 - skip]:
             x = layer(x)
         expected = ENCODER.text_model.final_layer_norm(x)
-        found = encode_prompts(TOKENIZER, ENCODER, ["a red cube"], clip_skip=skip)
+        found = encode(["a red cube"], clip_skip=skip)
         assert torch.equal(found, expected)

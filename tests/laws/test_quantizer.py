@@ -79,7 +79,7 @@ def test_diffusion_sees_what_is_not_quantised_yet():
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.booleans())
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 def test_dead_vectors_come_back_where_latents_are(seed: int, size: int, averaged: bool):
     """Far from all latents but for one vector: some hundred batches later, all are in use."""
     torch.manual_seed(seed)
@@ -98,7 +98,7 @@ def test_dead_vectors_come_back_where_latents_are(seed: int, size: int, averaged
 
 
 @given(st.integers(0, 2**32))
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=2)
 def test_averaged_vectors_are_the_means_of_what_they_stand_for(seed: int):
     """Latents that never change: the vectors become the means of their own latents."""
     torch.manual_seed(seed)

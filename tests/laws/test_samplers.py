@@ -1,12 +1,13 @@
 """Laws of the samplers: what they equal, how fast they converge, where they begin and end."""
 
 import math
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -28,9 +29,14 @@ def toy(x: Tensor, sigma: float) -> Tensor:
     return torch.tanh(x / math.hypot(1, sigma)) + 0.1 * x.roll(1, 1) / (1 + sigma**2)
 
 
+def walk(name: str, denoise: Callable, x: Tensor, sigmas: Tensor, noise, eta=None) -> Iterator:
+    """The steps of a sampler whose denoiser reads the noise level alone."""
+    return SAMPLERS[name].bind(eta)(lambda x, at: denoise(x, at.sigma), x, sigmas, noise=noise)
+
+
 def last(name: str, sigmas: Tensor, denoise=toy, scale: float = 1.0, **options) -> Tensor:
     x = NOISE.start().double() * scale
-    return [*SAMPLERS[name].walk(denoise, x, sigmas, NOISE, **options)][-1].x
+    return [*walk(name, denoise, x, sigmas, NOISE, **options)][-1].x
 
 
 # The textbook, in its own coordinates: independent of everything but the denoiser.
@@ -82,12 +88,12 @@ def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
 @pytest.mark.parametrize("steps", [1, 10, 250, 1000])
 def test_ddpm_is_the_textbook_posterior(steps: int) -> None:
     """Also on all 1000 timesteps, as it was trained: leading timesteps, down from the last."""
-    route = make_path(CONFIG, "ddpm", None, steps)
-    expected = textbook_ddpm(NOISE.start().double(), in_vp(route.sigmas))
-    x = last("ddpm", route.sigmas, scale=route.start) * route.final_alpha
+    path = make_path(CONFIG, "ddpm", None, steps)
+    expected = textbook_ddpm(NOISE.start().double(), in_vp(path.sigmas))
+    x = last("ddpm", path.sigmas, scale=path.start) * path.final_alpha
     torch.testing.assert_close(x, expected, rtol=0, atol=1e-11)
     torch.testing.assert_close(
-        last("ddim", route.sigmas, scale=route.start, eta=1.0), x, rtol=0, atol=0
+        last("ddim", path.sigmas, scale=path.start, eta=1.0), x, rtol=0, atol=0
     )
 
 
@@ -116,7 +122,7 @@ def gaussian_error(name: str, steps: int, **options: float) -> float:
         ("dpm++2m", 2, {}),
         ("dpm++sde", 2, {"eta": 0.0}),
         ("deis", 2, {}),
-        # Of a higher order once they are under way; the first steps leave an error of order 2.
+        # Of a higher order once they are under path; the first steps leave an error of order 2.
         ("dpm++3m_sde", 2, {"eta": 0.0}),
         ("plms", 2, {}),
         ("unipc", 2, {}),
@@ -146,10 +152,10 @@ def test_adams_bashforth_is_exact_on_polynomials(weights: list[float], steps: in
         ("lms", cubic, cubic.integ(), 4),
         ("deis", log_line, integral, 2),
     ):
-        walk = SAMPLERS[name].walk(
-            lambda x, s, slope=slope: x - s * slope(s), torch.zeros(1).double(), sigmas, NOISE
+        steps_walked = walk(
+            name, lambda x, s, slope=slope: x - s * slope(s), torch.zeros(1).double(), sigmas, NOISE
         )
-        steps_made = [*walk]
+        steps_made = [*steps_walked]
         begun = steps_made[past - 2]
         # A DEIS walk this short ends with a step of first order.
         last_made = steps_made[-2 if name == "deis" and steps < 15 else -1]
@@ -158,7 +164,8 @@ def test_adams_bashforth_is_exact_on_polynomials(weights: list[float], steps: in
         assert float(last_made.x - begun.x) == pytest.approx(expected, abs=1e-8)
 
 
-@given(st.floats(0, 1), st.integers(2, 30))
+@settings(max_examples=20)  # of six walks each, two of which draw noise at every step
+@given(st.floats(0, 1), st.integers(2, 12))
 def test_one_function_under_two_names(eta: float, steps: int) -> None:
     sigmas = karras(0.1, 10.0, steps)
     for one, other in (
@@ -171,7 +178,7 @@ def test_one_function_under_two_names(eta: float, steps: int) -> None:
 
 @given(st.integers(1, 60))
 def test_a_restart_goes_up_where_it_says(steps: int) -> None:
-    """As many steps as were asked for; each way back begins at 2 and ends where it left."""
+    """As many steps as were asked for; each path back begins at 2 and ends where it left."""
     sigmas = make_path(CONFIG, "restart", None, steps).sigmas
     assert len(sigmas) == steps + 1
     rises = (sigmas.diff() > 0).nonzero().flatten().tolist()
@@ -188,17 +195,13 @@ def test_a_denoiser_that_knows_the_answer_ends_there(
 ) -> None:
     """From any start, whatever noise is added, to x0 plus the noise of the path's end."""
     answer = torch.linspace(-1, 1, 72, dtype=torch.float64).reshape(2, 4, 3, 3)
-    route = make_path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
-    walked = [
-        *SAMPLERS[name].walk(
-            lambda x, sigma: answer, NOISE.start() * route.start, route.sigmas, NOISE
-        )
-    ]
+    path = make_path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
+    walked = [*walk(name, lambda x, sigma: answer, NOISE.start() * path.start, path.sigmas, NOISE)]
     assert [step.index for step in walked] == list(range(steps))
-    assert [step.sigma for step in walked] == route.sigmas[1:].tolist()
-    end = float(route.sigmas[-1])
+    assert [step.sigma for step in walked] == path.sigmas[1:].tolist()
+    end = float(path.sigmas[-1])
     # Unit noise of 72 values stays below 5; deterministic walks keep their first.
-    start = route.start / float(route.sigmas[0])
+    start = path.start / float(path.sigmas[0])
     assert float((walked[-1].x - answer).abs().max()) <= 5 * end * max(1, start) + 1e-6
 
 
@@ -208,14 +211,14 @@ def test_a_path_falls_from_within_the_table_to_its_end(
 ) -> None:
     if name == "lcm" and spacing is None:
         steps = min(steps, 50)
-    route = make_path(CONFIG, name, spacing, steps)
+    path = make_path(CONFIG, name, spacing, steps)
     levels = CONFIG.schedule.sigmas
-    assert len(route.sigmas) == steps + 1
-    assert float(route.sigmas[0]) <= float(levels[-1]) * (1 + 1e-12)
-    assert bool((route.sigmas.diff() <= 0).all())
-    assert float(route.sigmas[-1]) == (float(levels[0]) if name in ENDS_ABOVE else 0)
-    assert route.final_alpha == pytest.approx(
-        1 / math.sqrt(1 + float(route.sigmas[-1]) ** 2), rel=1e-12
+    assert len(path.sigmas) == steps + 1
+    assert float(path.sigmas[0]) <= float(levels[-1]) * (1 + 1e-12)
+    assert bool((path.sigmas.diff() <= 0).all())
+    assert float(path.sigmas[-1]) == (float(levels[0]) if name in ENDS_ABOVE else 0)
+    assert path.final_alpha == pytest.approx(
+        1 / math.sqrt(1 + float(path.sigmas[-1]) ** 2), rel=1e-12
     )
 
 
@@ -232,14 +235,14 @@ class OneDraw:
         return self.drawn
 
 
-@pytest.mark.parametrize("steps", [999, 1000])
+@pytest.mark.parametrize("steps", [pytest.param(999, marks=pytest.mark.slow), 1000])
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_as_many_steps_as_there_are_timesteps(name: str, spacing: str, steps: int) -> None:
     """Levels may meet there once they are rounded; no step divides by their distance."""
-    route = make_path(CONFIG, name, spacing, steps)
-    x = NOISE.start()[:1, :1].double() * route.start
-    *_, end = SAMPLERS[name].walk(flat, x, route.sigmas, OneDraw())
+    path = make_path(CONFIG, name, spacing, steps)
+    x = NOISE.start()[:1, :1].double() * path.start
+    *_, end = walk(name, flat, x, path.sigmas, OneDraw())
     assert bool(end.x.isfinite().all())
 
 
@@ -281,7 +284,7 @@ def test_half_precision_is_walked_in_float32(name: str) -> None:
         return toy(x, sigma)
 
     sigmas = make_path(CONFIG, name, None, 3).sigmas
-    steps = [*SAMPLERS[name].walk(denoise, NOISE.start().half(), sigmas, NOISE)]
+    steps = [*walk(name, denoise, NOISE.start().half(), sigmas, NOISE)]
     assert seen == {torch.float32}
     assert steps[-1].x.dtype == torch.float32
 
@@ -294,11 +297,11 @@ def test_a_walk_does_nothing_until_it_is_asked() -> None:
         calls.append(sigma)
         return toy(x, sigma)
 
-    route = make_path(CONFIG, "euler", None, 20)
-    walk = SAMPLERS["euler"].walk(denoise, NOISE.start() * route.start, route.sigmas, NOISE)
+    path = make_path(CONFIG, "euler", None, 20)
+    walked = walk("euler", denoise, NOISE.start() * path.start, path.sigmas, NOISE)
     assert not calls
-    next(walk)
-    assert calls == [float(route.sigmas[0])]
+    next(walked)
+    assert calls == [float(path.sigmas[0])]
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1001])
@@ -313,7 +316,7 @@ def test_names_that_are_not_in_the_tables() -> None:
     with pytest.raises(UserError, match='did you mean "karras"'):
         make_path(CONFIG, "euler", "karas", 10)
     with pytest.raises(UserError, match="no share of noise"):
-        SAMPLERS["lms"].walk(toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)
+        walk("lms", toy, NOISE.start(), torch.tensor([1.0, 0.0]), NOISE, eta=0.5)
 
 
 CURVES = [name for name, each in SAMPLERS.items() if not each.eta and name != "lcm"]
@@ -332,18 +335,18 @@ def test_from_noise_alone(name: str, steps: int) -> None:
         prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
     )
     spread, middle = 0.5, 1.0
-    way = make_path(config, name, "karras" if name == "restart" else None, steps)
+    path = make_path(config, name, "karras" if name == "restart" else None, steps)
     noise = Noise([3, 4], (2, 2, 2))
-    first = noise.start() * way.start
+    first = noise.start() * path.start
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
         return middle + (x - middle) * spread**2 / (spread**2 + sigma**2)
 
-    *_, last = sampler(name).walk(denoise, first.double(), way.sigmas, noise)
-    high, low = float(way.sigmas[0]), float(way.sigmas[-1])
+    *_, last = walk(name, denoise, first.double(), path.sigmas, noise)
+    high, low = float(path.sigmas[0]), float(path.sigmas[-1])
     shrunk = math.sqrt((spread**2 + low**2) / (spread**2 + high**2))
     expected = middle + (first.double() - middle) * shrunk
     error = (last.x - expected).abs().max()
-    if name != "restart":  # it draws noise on its way
+    if name != "restart":  # it draws noise on its path
         assert error < spread * (0.2 if steps == 50 else 1)
     assert last.x.abs().max() < 5

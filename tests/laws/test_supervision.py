@@ -53,7 +53,7 @@ def test_everything_that_is_said_can_be_learned() -> None:
     wanted = targets(SCENES)
     optimizer = torch.optim.Adam([*unet.parameters(), *head.parameters()], 3e-3)
     history = []
-    for _ in range(120):
+    for _ in range(60):
         unet(x, torch.tensor([500, 500]), condition)
         found = head(wanted)
         history.append({name: loss.item() for name, loss in found.items()})

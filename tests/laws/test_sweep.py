@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydantic import ValidationError
 
-from calotype import Sampling, Sweep, TextToImage
-from calotype.generate.batching import batch_key, batches
+from calotype import Request, Sampling, Sweep
+from calotype.generate.prompts import Lengths
 from calotype.generate.request import SWEEPABLE
+from calotype.generate.run import batches
 from calotype.generate.sheets import sweep_sheet
 
 AXES = {
@@ -25,7 +26,7 @@ AXES = {
     "negative_prompt": ["", "x"],
     "schedule": [None, "karras"],
 }
-BASE = TextToImage(prompt="a cube", width=64, height=64)
+BASE = Request(prompt="a cube", width=64, height=64)
 
 
 @st.composite
@@ -39,7 +40,7 @@ def sweeps(draw: st.DrawFn) -> Sweep:
     )
 
 
-def value(request: TextToImage, name: str) -> object:
+def value(request: Request, name: str) -> object:
     return getattr(request.sampling if name in Sampling.model_fields else request, name)
 
 
@@ -58,18 +59,32 @@ def test_every_combination_is_made_once(asked: Sweep):
         assert k == sum(n * math.prod(counts[:axis]) for axis, n in enumerate(place))
 
 
-@given(sweeps(), st.integers(1, 5) | st.none(), st.booleans())
-def test_what_walks_side_by_side(asked: Sweep, size: int | None, deterministic: bool):
-    """Each picture in one batch, in order; a batch differs in words and seeds only, and is full."""
-    pictures = [(k, asked.single(k)) for k in range(len(asked))]
-    found = list(batches(pictures, size, deterministic))
-    assert [each for batch in found for each in batch] == pictures
-    room = 1 if deterministic else size or 2**20 // 64**2
+LENGTHS = st.builds(
+    Lengths,
+    st.frozensets(st.integers(1, 6), min_size=1, max_size=2),
+    st.frozensets(st.integers(1, 6), min_size=1, max_size=2),
+)
+
+
+@given(sweeps(), st.integers(1, 5) | st.none(), st.data())
+def test_what_is_made_side_by_side(asked: Sweep, size: int | None, data: st.DataObject):
+    """Every picture is in one batch, in order within its key; contexts are at most doubled."""
+    singles = [asked.single(k) for k in range(len(asked))]
+    lengths = data.draw(st.lists(LENGTHS, min_size=len(singles), max_size=len(singles)))
+    found = list(batches(singles, lengths, size))
+    assert sorted(k for batch in found for k in batch) == list(range(len(singles)))
+    room = size or 2**20 // 64**2
     for batch in found:
         assert 1 <= len(batch) <= room
-        assert len({batch_key(request) for _, request in batch}) == 1
+        assert batch == sorted(batch)
+        assert len({singles[k].batch_key() for k in batch}) == 1
+        for kind in ("positive", "negative"):
+            counts = frozenset.union(*(getattr(lengths[k], kind) for k in batch))
+            assert len(batch) == 1 or math.lcm(*counts) <= 2 * max(counts)
     for one, after in pairwise(found):
-        assert len(one) == room or batch_key(one[0][1]) != batch_key(after[0][1])
+        same = singles[one[0]].batch_key() == singles[after[0]].batch_key()
+        fits = lengths[after[0]].fit([lengths[k] for k in one])
+        assert not same or len(one) == room or not fits, "no batch ends before it must"
 
 
 def test_a_sweep_survives_json():

@@ -111,7 +111,7 @@ def test_a_model_with_a_codebook(with_codebook: Path, tmp_path: Path) -> None:
     index = json.loads((tmp_path / "saved/model_index.json").read_text())
     assert index["vae"] == ["diffusers", "VQModel"]
     write_single(read_parts(tmp_path / "saved"), tmp_path / "single.safetensors")
-    request = calotype.TextToImage(
+    request = calotype.Request(
         prompt="a red cube", width=16, height=16, sampling=calotype.Sampling(steps=2)
     )
     places = (with_codebook, tmp_path / "saved", tmp_path / "single.safetensors")

@@ -39,7 +39,7 @@ def assert_equal_outputs(ours: LatentDiffusion, theirs: diffusers.StableDiffusio
         PROMPTS, padding="max_length", max_length=9, truncation=True, return_tensors="pt"
     ).input_ids
     context = theirs.text_encoder(ids).last_hidden_state
-    condition = ours.condition(PROMPTS)
+    condition = ours.conditioner({"captions": PROMPTS})
     assert condition.context is not None
     assert close(condition.context, context)
 

@@ -35,11 +35,10 @@ def test_latents_need_no_scale(model):
     assert (config.scaling_factor, config.shift_factor) == (1.0, None)
 
 
-@pytest.mark.slow
 def test_diffusers_makes_the_same_pictures(model):
     """The folder as it stands in StableDiffusionPipeline, the first noise injected."""
     sampling = calotype.Sampling(sampler="ddim", steps=4, guidance_scale=3, seed=5)
-    request = calotype.TextToImage(prompt=PROMPTS, sampling=sampling)
+    request = calotype.Request(prompt=PROMPTS, sampling=sampling)
     ours = [picture.image for picture in calotype.run(model, request)]
 
     pipeline = StableDiffusionPipeline.from_pretrained(find("scenes"), torch_dtype=torch.float32)

@@ -100,7 +100,7 @@ def _without_prefix(single: SingleFile) -> tuple[dict[str, Tensor], dict[str, st
 def _config(
     single: SingleFile, tensors: Mapping[str, Tensor], own: Component[Any] | None
 ) -> tuple[AutoencoderConfig, str]:
-    """The config of a file's autoencoder, and the source of the fields not inferable from tensors."""
+    """The config of a file's autoencoder, and the source of the fields not in tensors."""
     if single.header:
         where, name = f"{single.path}, in its header", AUTOENCODER_KL.folder
         values = single.header[name]

@@ -37,7 +37,7 @@ def detect_prediction(unet: UNet) -> tuple[Prediction, str]:
 
     The UNet is given a constant latent (1, in_channels, 8, 8) at the noisiest timestep, as in
     AUTOMATIC1111's web UI: a latent is nothing but noise there, so a network that predicts the
-    noise returns its input. Where the output is neither, epsilon is assumed, with a note in the rule.
+    noise returns its input. Where the output is neither, epsilon is assumed, as the rule notes.
     """
     weight = unet.conv_in.weight
     x = torch.full((1, unet.config.in_channels, 8, 8), CONSTANT).to(weight)

@@ -10,10 +10,10 @@ from calotype.cli.options import from_options, with_options
 from calotype.cli.prompts import read_prompts
 from calotype.cli.shared import Loading, ModelName, OutputOptions
 from calotype.errors import UserError
-from calotype.generate.request import TextToImage
+from calotype.generate.request import Request
 
 
-@with_options(TextToImage, leave_out=["job", "prompt"])
+@with_options(Request, leave_out=["prompt"])
 def generate(
     *prompts: str,
     given: dict[str, Any],
@@ -43,7 +43,7 @@ def generate(
         prompts += read_prompts(prompts_from)
     if not prompts:
         raise UserError("no prompt: say in quotes what the picture shows, or name a --prompts-from")
-    request = from_options(TextToImage, {**given, "prompt": prompts})
+    request = from_options(Request, {**given, "prompt": prompts})
     # torch, only once the request is known to be good
     from calotype.cli.folder import check_writable
     from calotype.cli.pictures import make

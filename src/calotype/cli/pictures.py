@@ -18,15 +18,15 @@ from calotype.cli.shared import OutputOptions
 from calotype.conditioning.grammar import plain_words
 from calotype.errors import UserError
 from calotype.generate.pictures import contact_sheet
-from calotype.generate.request import Sweep, TextToImage
-from calotype.generate.run import Request, events
+from calotype.generate.request import Request, Sweep
+from calotype.generate.run import events
 from calotype.generate.sheets import sweep_sheet
 from calotype.model import LatentDiffusion
 
 SHEET_PIXELS = 2**28  # of a sheet at most; the pictures on a larger one are made smaller
 
 
-def make(request: TextToImage, model: LatentDiffusion, how: OutputOptions, grid: bool) -> None:
+def make(request: Request, model: LatentDiffusion, how: OutputOptions, grid: bool) -> None:
     """Make the pictures of a request: paths on stdout; progress, notes and times on stderr."""
     count = len(request)
     columns = request.images if len(request.prompts) > 1 else math.ceil(count**0.5)
@@ -47,7 +47,7 @@ def make_sweep(request: Sweep, model: LatentDiffusion, how: OutputOptions) -> No
 
 
 def _make(
-    request: Request,
+    request: Request | Sweep,
     prompts: tuple[str, ...],
     model: LatentDiffusion,
     how: OutputOptions,
@@ -65,7 +65,7 @@ def _make(
 
 
 def _run(
-    model: LatentDiffusion, request: Request, how: OutputOptions, keep: bool
+    model: LatentDiffusion, request: Request | Sweep, how: OutputOptions, keep: bool
 ) -> tuple[dict[int, Image], list[Path]]:
     """The files of the pictures, and the pictures where they are to be kept in memory.
 
@@ -76,7 +76,9 @@ def _run(
     side = math.isqrt(SHEET_PIXELS // len(request))
     try:
         with within_memory():
-            for picture in show_progress(events(model, request, how.batch_size, how.deterministic)):
+            for picture in show_progress(
+                events(model, request, batch_size=how.batch_size, deterministic=how.deterministic)
+            ):
                 paths.append(save(picture, how.out, how.format))
                 if keep:
                     picture.image.thumbnail((side, side))
@@ -101,8 +103,12 @@ def within_memory() -> Iterator[None]:
         ) from None
 
 
-def _unknown_words(model: LatentDiffusion, request: Request, prompts: tuple[str, ...]) -> list[str]:
+def _unknown_words(
+    model: LatentDiffusion, request: Request | Sweep, prompts: tuple[str, ...]
+) -> list[str]:
     """The words of the prompts that the model never saw, as far as its tokenizer can tell."""
+    if model.conditioner.text is None:
+        return []
     first = request.base if isinstance(request, Sweep) else request
     steps, literal = first.sampling.steps, first.weighting == "none"
     texts = (text for prompt in prompts for text in plain_words(prompt, steps, literal))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from calotype.generate.events import Picture
     from calotype.generate.provenance import Provenance
-    from calotype.generate.request import TextToImage
+    from calotype.generate.request import Request
     from calotype.model import LatentDiffusion
 
 MAX_THREADS = 256  # a picture may say any number
@@ -69,7 +69,7 @@ def _packaged_model(model: str, picture: Path) -> str:
     return model
 
 
-def _remake(model: LatentDiffusion, request: TextToImage, provenance: Provenance | None) -> Picture:
+def _remake(model: LatentDiffusion, request: Request, provenance: Provenance | None) -> Picture:
     """The picture of a request, made in the way in which the other one was ``provenance``."""
     import torch
 

@@ -10,12 +10,12 @@ from typing import Any
 from calotype.cli.options import from_options, with_options
 from calotype.cli.shared import Loading, ModelName, OutputOptions
 from calotype.errors import UserError
-from calotype.generate.request import MAX_SWEEP_PICTURES, OPTIONAL, Sweep, TextToImage
+from calotype.generate.request import MAX_SWEEP_PICTURES, OPTIONAL, Request, Sweep
 
 ABSENT = "none"  # how a value is said that is not there
 
 
-@with_options(TextToImage, leave_out=["job", "prompt", "images"])
+@with_options(Request, leave_out=["prompt", "images"])
 def sweep(
     *prompts: str,
     over: list[str],
@@ -45,7 +45,7 @@ def sweep(
     if len(prompts) > 1:
         varied["prompt"] = prompts
     given.setdefault("sampling", {}).setdefault("seed", secrets.randbelow(2**32))
-    base = from_options(TextToImage, {**given, "prompt": prompts[0] if prompts else ""})
+    base = from_options(Request, {**given, "prompt": prompts[0] if prompts else ""})
     request = from_options(Sweep, {"base": base.model_dump(), "over": varied})
     from calotype.cli.folder import check_writable
     from calotype.cli.pictures import make_sweep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calotype.cli.options import from_options
 from calotype.errors import UserError
-from calotype.generate.request import PromptWeighting, TextToImage
+from calotype.generate.request import PromptWeighting, Request
 
 
 def tokens(
@@ -28,7 +28,7 @@ def tokens(
         Steps of the walk, for what changes on the way.
     """
     request = from_options(
-        TextToImage, {"prompt": prompt, "weighting": weighting, "sampling": {"steps": steps}}
+        Request, {"prompt": prompt, "weighting": weighting, "sampling": {"steps": steps}}
     )
     from calotype.checkpoints.load import read_parts
     from calotype.conditioning.report import describe_prompt

@@ -3,6 +3,7 @@
 from calotype.conditioning.clip import CLIPTextConfig, CLIPTextEncoder
 from calotype.conditioning.conditioner import Conditioner
 from calotype.conditioning.embedders import ClassEmbedder, Embedder, TextEmbedder
+from calotype.conditioning.prompt import Prompts
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.conditioning.vocabulary import Vocabulary
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClassEmbedder",
     "Conditioner",
     "Embedder",
+    "Prompts",
     "TextEmbedder",
     "Tokenizer",
     "Vocabulary",

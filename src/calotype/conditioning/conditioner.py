@@ -9,13 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from calotype.condition import Condition
-from calotype.conditioning.embedders import Embedder
+from calotype.conditioning.embedders import Embedder, TextEmbedder
+from calotype.errors import UserError
 
 
 class Conditioner(nn.Module):
-    """Embedders side by side; what takes the same route is joined in their order.
+    """Embedders side by side: the only way in for what is known, in training and in sampling.
 
-    Tokens are joined one after the other, the channels of ``vector`` and ``concat`` too.
+    What takes the same route is joined in the embedders' order: tokens one after the other, the
+    channels of ``vector`` and ``concat`` too. Without embedders every Condition is empty.
     """
 
     def __init__(self, embedders: Sequence[nn.Module]) -> None:
@@ -25,25 +27,43 @@ class Conditioner(nn.Module):
     def __iter__(self) -> Iterator[Embedder]:
         return (cast(Embedder, embedder) for embedder in self.embedders)
 
-    def forward(self, fields: Mapping[str, Any], keep: Tensor | None = None) -> Condition:
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of what the embedders read, each once."""
+        return tuple(dict.fromkeys(embedder.field for embedder in self))
+
+    @property
+    def text(self) -> TextEmbedder | None:
+        """The embedder that reads prompts; None in a model without words."""
+        return next((e for e in self.embedders if isinstance(e, TextEmbedder)), None)
+
+    def forward(self, known: Mapping[str, Any], keep: Tensor | None = None) -> Condition:
         """The Condition of B pictures from B values in each field that the embedders read.
 
+        known: values by field. Other fields than ``fields`` are left aside.
         keep: bool, (B, E) for each sample and embedder or (B,) for all of a sample's: False puts
             the null value in its place. The caller draws it, so that a training can be repeated.
+
+        Raises UserError for a field that is missing.
         """
         routes: dict[str, list[Tensor]] = {}
         for index, embedder in enumerate(self):
+            if embedder.field not in known:
+                raise UserError(
+                    f"{embedder.field}: the model needs it and it is not given; "
+                    f"given: {', '.join(known) or 'nothing'}"
+                )
             kept = keep[:, index] if keep is not None and keep.ndim == 2 else keep
-            routes.setdefault(embedder.route, []).append(embedder(fields[embedder.field], kept))
+            routes.setdefault(embedder.route, []).append(embedder(known[embedder.field], kept))
         return Condition(
             context=_joined(routes.get("context"), dim=1),
             vector=_joined(routes.get("vector"), dim=-1),
             concat=_joined(routes.get("concat"), dim=1),
         )
 
-    def null(self, count: int) -> Condition:
-        """The Condition of ``count`` pictures about which nothing is known."""
-        return self({embedder.field: embedder.null(count) for embedder in self})
+    def null(self, count: int) -> dict[str, Any]:
+        """What says nothing about ``count`` pictures: the null value of each field."""
+        return {embedder.field: embedder.null(count) for embedder in self}
 
 
 def _joined(tensors: list[Tensor] | None, dim: int) -> Tensor | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from dataclasses import replace
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from calotype.conditioning.clip import CLIPTextEncoder
+from calotype.conditioning.prompt import Prompts, encode_prompts
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.errors import UserError
 
@@ -20,25 +22,29 @@ class Embedder(Protocol):
 
     field: the name of what it reads ("captions", "labels", later "masks", "depth", ...).
     route: the field of Condition that its output joins.
-    dropout: the share of training samples for which it is not told, for classifier-free guidance
-        (Ho and Salimans 2022).
+    dropout: the share of training samples whose value is replaced by the null value, for
+        classifier-free guidance (Ho and Salimans 2022).
     """
 
     field: str
     route: Route
     dropout: float
 
-    def __call__(self, values: Sequence[str] | Tensor, keep: Tensor | None = None) -> Tensor:
+    def __call__(self, values: Any, keep: Tensor | None = None) -> Tensor:
         """The embedding of B values; where ``keep`` (B,) is False, that of the null value."""
         ...
 
-    def null(self, count: int) -> Sequence[str] | Tensor:
+    def null(self, count: int) -> Any:
         """``count`` values that say nothing."""
         ...
 
 
 class TextEmbedder(nn.Module):
-    """Captions -> context (B, N, D), by CLIP's tokenizer and text encoder. Null: no text."""
+    """Texts -> context (B, N, D), by CLIP's tokenizer and text encoder. Null: the empty text.
+
+    ``Prompts`` are read in chunks, of any length, weighed as their grammar says. Plain texts are
+    captions: words alone, one chunk each, and what does not fit into it is cut.
+    """
 
     field = "captions"
     route: Route = "context"
@@ -51,16 +57,23 @@ class TextEmbedder(nn.Module):
         self.encoder = encoder
         self.dropout = dropout
 
-    def forward(self, values: Sequence[str], keep: Tensor | None = None) -> Tensor:
+    def forward(self, values: Sequence[str] | Prompts, keep: Tensor | None = None) -> Tensor:
+        if isinstance(values, Prompts):
+            if keep is not None:
+                values = replace(values, texts=_emptied(values.texts, keep.tolist()))
+            return encode_prompts(self.tokenizer, self.encoder, values)
         if keep is not None:
-            values = [
-                text if kept else "" for text, kept in zip(values, keep.tolist(), strict=True)
-            ]
+            values = _emptied(values, keep.tolist())
         ids = self.tokenizer.encode(values)
         return self.encoder(ids.to(self.encoder.text_model.final_layer_norm.weight.device))
 
     def null(self, count: int) -> Sequence[str]:
         return [""] * count
+
+
+def _emptied(texts: Sequence[str], keep: Sequence[bool]) -> tuple[str, ...]:
+    """The texts, those that are not kept replaced by the empty one."""
+    return tuple(text if kept else "" for text, kept in zip(texts, keep, strict=True))
 
 
 class ClassEmbedder(nn.Module):

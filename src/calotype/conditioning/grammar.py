@@ -1,4 +1,4 @@
-"""The grammar of prompts that AUTOMATIC1111's web UI made common: text -> what it asks for, when.
+"""The grammar of prompts that AUTOMATIC1111's web UI made common: text -> parts, weights, steps.
 
     (x)  (x:1.3)  [x]   louder by 1.1, by 1.3, softer by 1.1; a backslash takes a sign as it is
     [a:b:0.5]           a for half of the steps, then b; [b:7] after seven steps, [a::7] for seven
@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from calotype.errors import UserError
 
@@ -49,7 +48,6 @@ def split_parts(prompt: str) -> list[tuple[str, float]]:
     return found
 
 
-@lru_cache(maxsize=4096)
 def resolve_schedule(text: str, step: int, steps: int) -> str:
     """The text that ``[a:b:when]`` and ``[a|b]`` leave at a step, counted from 0.
 

@@ -1,10 +1,8 @@
-"""Prompts of any length and weight -> context: in chunks, each encoded by itself, then weighed."""
+"""Prompts of any length -> context: in chunks, each encoded by itself, then weighed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,8 +12,8 @@ from calotype.conditioning.clip import CLIPTextEncoder
 from calotype.conditioning.grammar import Piece, parse_weights
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.errors import UserError
+from calotype.names import PromptWeighting
 
-PromptWeighting = Literal["a1111", "comfy", "none"]
 SMALL_MEAN = 0.02  # of the spread: what a mean is at least, to be restored
 MAX_CHUNKS = 64  # chunks of a prompt
 COMMA_BACKTRACK = (
@@ -65,26 +63,29 @@ def chunks(tokenizer: Tokenizer, text: str, weighting: PromptWeighting) -> list[
     return [Chunk(*map(tuple, zip(*each, strict=True))) if each else Chunk((), ()) for each in done]
 
 
-def encode_prompts(
-    tokenizer: Tokenizer,
-    encoder: CLIPTextEncoder,
-    texts: Sequence[str],
-    weighting: PromptWeighting = "none",
-    clip_skip: int = 1,
-) -> Tensor:
-    """The context (B, N, D) of texts; those of fewer chunks are repeated to the length of all.
+@dataclass(frozen=True)
+class Prompts:
+    """Texts with how they are to be read, one for each picture.
 
     weighting: how weights change the encoder's output. "a1111" multiplies it and restores its mean;
     "comfy" moves it away from that of an empty text; "none" knows no weights. clip_skip: the layer
     whose output is taken, 1 for the last, as the web UIs count.
     """
-    cut = [chunks(tokenizer, text, weighting) for text in texts]
+
+    texts: tuple[str, ...]
+    weighting: PromptWeighting = "a1111"
+    clip_skip: int = 1
+
+
+def encode_prompts(tokenizer: Tokenizer, encoder: CLIPTextEncoder, prompts: Prompts) -> Tensor:
+    """The context (B, N, D) of prompts; those of fewer chunks are repeated to the length of all."""
+    cut = [chunks(tokenizer, text, prompts.weighting) for text in prompts.texts]
     device = encoder.text_model.final_layer_norm.weight.device
     rows = [tokenizer.row(chunk.ids) for text in cut for chunk in text]
-    if weighting == "comfy":
+    if prompts.weighting == "comfy":
         rows.append(tokenizer.row(()))
-    encoded = list(encoder(torch.tensor(rows, device=device), clip_skip))
-    empty = encoded.pop() if weighting == "comfy" else None
+    encoded = list(encoder(torch.tensor(rows, device=device), prompts.clip_skip))
+    empty = encoded.pop() if prompts.weighting == "comfy" else None
     found = [
         torch.cat([_apply_weights(encoded.pop(0), chunk, empty) for chunk in text]) for text in cut
     ]

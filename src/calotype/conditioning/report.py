@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calotype.conditioning.grammar import parts_by_step
-from calotype.conditioning.prompt import Chunk, PromptWeighting, chunks
+from calotype.conditioning.prompt import Chunk, chunks
 from calotype.conditioning.tokenizer import Tokenizer
+from calotype.names import PromptWeighting
 
 
 def describe_prompt(

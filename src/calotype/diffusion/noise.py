@@ -110,19 +110,21 @@ class Noise:
 
     seeds: (B,) one a picture.
     shape: (C, h, w) of a latent.
+    walk: which walk of a request this is, counted from 0; each draws noise of its own.
     """
 
     seeds: Sequence[int]
     shape: Sequence[int]
     device: torch.device | str = "cpu"
+    walk: int = 0
 
     def start(self) -> Tensor:
         """The unit noise (B, C, h, w) that the walk starts from."""
-        return normal(self.seeds, 0, "start", self.shape, self.device)
+        return normal(self.seeds, 0, self._purpose("start"), self.shape, self.device)
 
     def __call__(self, index: int) -> Tensor:
         """The unit noise (B, C, h, w) of step ``index``."""
-        return normal(self.seeds, index, "step", self.shape, self.device)
+        return normal(self.seeds, index, self._purpose("step"), self.shape, self.device)
 
     def between(self, high: float, low: float) -> Tensor:
         """The unit noise (B, C, h, w) of the way from one noise level down to another.
@@ -134,9 +136,12 @@ class Noise:
         size = math.sqrt(sum(weight**2 for weight in weights.values()))
         moved = torch.zeros(len(self.seeds), *self.shape, device=self.device)
         for node, weight in weights.items():
-            drawn = normal(self.seeds, node, "motion", self.shape, self.device)
+            drawn = normal(self.seeds, node, self._purpose("motion"), self.shape, self.device)
             moved = moved + drawn * (weight / size)
         return moved
+
+    def _purpose(self, name: str) -> str:
+        return f"{name} of walk {self.walk}" if self.walk else name
 
 
 def _change(high: float, low: float) -> dict[int, float]:

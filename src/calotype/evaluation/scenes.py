@@ -99,7 +99,7 @@ def _pictures(
     asked = scene_prompts(kind, count)
     request = TextToImage(prompt=tuple(each.prompt for each in asked), sampling=report.sampling)
     judged: list[Judged] = []
-    for event in events(model, request, BATCH_SIZE):
+    for event in events(model, request, batch_size=BATCH_SIZE):
         if isinstance(event, Progress):
             yield EvaluationProgress(kind, event.done * count // event.total, count)
         elif isinstance(event, Picture):

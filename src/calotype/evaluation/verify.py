@@ -22,7 +22,7 @@ from calotype.condition import Condition
 from calotype.conditioning import Tokenizer
 from calotype.diffusion import Denoiser, Noise, SchedulerConfig
 from calotype.errors import UserError
-from calotype.sampling import classifier_free, make_path, sampler
+from calotype.sampling import classifier_free, guided, make_path, sampler
 from calotype.unet import UNet, UNetConfig
 
 BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
@@ -279,9 +279,12 @@ def _our_sample(
         return Condition(context=context[row : row + 1], concat=given, vector=label)
 
     denoiser = Denoiser(unet, path.schedule, config.prediction_type, noise.dtype)
-    denoise = classifier_free(denoiser, condition(0), condition(1), GUIDANCE, 0.0)
-    walk = sampler("ddim").walk(
-        denoise, noise * path.start, path.sigmas, Noise([SEED], noise.shape[1:])
+    guidance = classifier_free(condition(0), condition(1), GUIDANCE)
+    walk = sampler("ddim").bind()(
+        lambda x, at: guided(denoiser, guidance, x, at.sigma),
+        noise * path.start,
+        path.sigmas,
+        noise=Noise([SEED], noise.shape[1:]),
     )
     *_, last = walk
     return last.x * path.final_alpha

@@ -1,106 +1,88 @@
-"""The one walk from noise to pictures that every job runs."""
+"""Denoising: one prepared batch, all that the loop needs to make its pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
 
-import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 
-from calotype.errors import UserError
-from calotype.generate.events import Event, Picture, Preview, Progress
-from calotype.generate.pictures import to_images
-from calotype.generate.prompt_schedule import CACHED_STEPS, StepPrompts
-from calotype.generate.provenance import Provenance
-from calotype.generate.request import Sampling, TextToImage
+from calotype.condition import Condition
+from calotype.diffusion import Denoiser
+from calotype.diffusion.denoiser import Network
+from calotype.generate.request import Request
 from calotype.model import LatentDiffusion
-from calotype.sampling import (
-    Denoise,
-    NoiseSource,
-    SigmaPath,
-    Step,
-    classifier_free,
-    sampler,
-    thresholded,
-)
+from calotype.sampling import Denoise, Guidance, NoiseSource, SigmaPath, Walk
+
+Inputs = Mapping[str, Image]
+"""The pictures that a request names, by SHA-256."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The pictures that rows start from: (B, 3, H, W) in [-1, 1], and their scaled latents."""
+
+    pictures: Tensor
+    latents: Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class Denoising:
-    """Where a batch of pictures sets out.
+    """A batch of pictures, prepared: one walk down the noise levels, and those that follow it.
 
-    indices: their places in the job.
-    requests: what makes each alone, one a row; they differ in words and seeds only.
-    x: (B, C, h, w) float32 latents at the first noise level of ``path``, in Karras coordinates.
-    prompts: what the UNet is told at each step.
+    requests: what makes each picture alone, resolved; they have one batch key.
+    model: what encodes and decodes; a view of the loaded model where adapters change it.
+    denoiser: schedule and prediction; its network is the one of ``network``.
+    sampler: bound, with its eta. path: the whole path, and ``first``: steps left out of it.
+    start: unit start noise (B, C, h, w), variations mixed in. noise: that of the steps. Streams of
+        other programs go on from draw to draw, so a record is walked once.
+    source: what rows start from, where pictures are given.
+    network: what is called at a step of the whole path. Parts wrap it:
+        ``lambda step: tiled(inner(step))``.
+    guidance: what each step of the whole path hears.
+    wrap: changes x0, or x before the network sees it: masks, thresholds.
+    begin: the latents (B, C, h, w) that the walk before came to, None for the first -> x at the
+        first noise level, in Karras coordinates.
+    finish: what is done to the finished pictures; that of the last walk counts.
+    then: the walk that follows, prepared in advance.
     """
 
-    indices: Sequence[int]
-    requests: Sequence[TextToImage]
-    x: Tensor
+    requests: Sequence[Request]
+    model: LatentDiffusion
+    denoiser: Denoiser
+    sampler: Walk
     path: SigmaPath
+    start: Tensor
     noise: NoiseSource
-    prompts: Callable[[int], StepPrompts]
+    network: Callable[[int], Network]
+    guidance: Sequence[Guidance]
+    begin: Callable[[Tensor | None], Tensor]
+    first: int = 0
+    source: Source | None = None
+    wrap: Callable[[Denoise], Denoise] = lambda denoise: denoise
+    finish: Callable[[list[Image]], list[Image]] = list
+    then: Denoising | None = None
+
+    def walks(self) -> Iterator[Denoising]:
+        """This walk and those that follow it."""
+        yield self
+        if self.then:
+            yield from self.then.walks()
 
 
-@torch.inference_mode()
-def sample(
-    model: LatentDiffusion, starts: Iterable[Denoising], total: int, provenance: Provenance
-) -> Iterator[Event]:
-    """Walk each batch down to its pictures, telling progress and a preview after every step.
+def each_term(denoising: Denoising, change: Callable[[Condition], Condition]) -> Denoising:
+    """The batch with ``change`` applied to every condition of its guidance, to each one once."""
+    changed: dict[int, Condition] = {}
+    guidances: dict[int, Guidance] = {}
 
-    total: picture-steps of the whole job. provenance: by what its pictures are made. Raises
-    UserError if the numbers overflow, as half precision may.
-    """
-    before = 0
-    for start in starts:
-        latents, count, sampling = start.x, len(start.indices), start.requests[0].sampling
-        for step in steps(model, start, sampling):
-            latents = step.x * start.path.final_alpha
-            yield Progress(before + count * (step.index + 1), total)
-            yield Preview(start.indices, step.x0, partial(images, model, step.x0))
-        before += count * sampling.steps
-        pictures = images(model, latents)
-        for index, image, request in zip(start.indices, pictures, start.requests, strict=True):
-            yield Picture(index, image, request, provenance)
+    def once(condition: Condition) -> Condition:
+        if id(condition) not in changed:
+            changed[id(condition)] = change(condition)
+        return changed[id(condition)]
 
-
-def steps(model: LatentDiffusion, start: Denoising, sampling: Sampling) -> Iterator[Step]:
-    """The steps of one batch; in each the UNet is told, and guided, as that step is."""
-    denoiser = replace(model.denoiser(), schedule=start.path.schedule)
-    now = 0
-
-    @lru_cache(maxsize=CACHED_STEPS)
-    def guided(prompts: StepPrompts, scale: float) -> Denoise:
-        return classifier_free(
-            denoiser, prompts.parts, prompts.negative, scale, sampling.guidance_rescale
-        )
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        return guided(start.prompts(now), _scale(sampling, now))(x, sigma)
-
-    clipped = denoise if sampling.threshold is None else thresholded(denoise, sampling.threshold)
-    by_name = sampler(sampling.sampler)
-    for step in by_name.walk(clipped, start.x, start.path.sigmas, start.noise, sampling.eta):
-        now = step.index + 1
-        yield step
-
-
-def _scale(sampling: Sampling, step: int) -> float:
-    """The guidance scale of a step: 1 outside of the part of the walk that is asked for."""
-    place = (step + 0.5) / sampling.steps
-    if not sampling.guidance_start <= place <= sampling.guidance_end:
-        return 1.0
-    return sampling.scale_at(step)
-
-
-@torch.inference_mode()
-def images(model: LatentDiffusion, latents: Tensor) -> list[Image.Image]:
-    """The pictures of clean latents (B, C, h, w)."""
-    pictures = model.decode(latents)
-    if not pictures.isfinite().all():
-        raise UserError(f"the numbers overflowed in {model.dtype}; take float32 (--dtype fp32)")
-    return to_images(pictures)
+    for guidance in denoising.guidance:
+        if id(guidance) not in guidances:
+            terms = tuple(replace(t, condition=once(t.condition)) for t in guidance.terms)
+            guidances[id(guidance)] = replace(guidance, base=once(guidance.base), terms=terms)
+    return replace(denoising, guidance=[guidances[id(each)] for each in denoising.guidance])

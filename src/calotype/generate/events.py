@@ -12,7 +12,7 @@ from torch import Tensor
 from calotype.checkpoints.files import write_atomically
 from calotype.generate.metadata import encode_picture, format_of
 from calotype.generate.provenance import Provenance
-from calotype.generate.request import TextToImage
+from calotype.generate.request import Request
 from calotype.names import Format
 
 
@@ -48,7 +48,7 @@ class Picture:
 
     index: int
     image: Image.Image
-    request: TextToImage
+    request: Request
     provenance: Provenance
 
     @property

@@ -1,4 +1,4 @@
-"""Infotext: what AUTOMATIC1111's web UI writes of a picture, written and read.
+"""Infotext: the text in which AUTOMATIC1111's web UI describes a picture, written and read.
 
 The prompt; a ``Negative prompt:`` line if there is one; then ``Key: value`` pairs in one line.
 """
@@ -7,35 +7,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
 
 from calotype.generate.names import (
-    WEB_UI,
     WEB_UI_SAMPLERS,
     find_sampler,
     find_schedule,
+    web_ui_default,
     web_ui_schedule,
 )
 from calotype.generate.provenance import Provenance
-from calotype.generate.request import MAX_PROMPT_LENGTH, TextToImage
+from calotype.generate.request import MAX_PROMPT_LENGTH, Request
 
 NEGATIVE = "Negative prompt:"
 MIN_PAIRS = 3  # pairs that make the last line one of pairs
 MAX_LINE = 30_000  # a longer one is a prompt
 _PAIR = re.compile(r'(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
-
-EMPHASIS = {"a1111": None, "comfy": "Comfy", "none": "None"}
-"""What stands in the text for each weighting; nothing for the usual one."""
-
-RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
-"""What stands in the text for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
-
-_IGNORED = ("Model", "Model hash", "VAE hash", "Version", "User", "Walk")
-_IGNORED_VALUES = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}
 
 
 @dataclass(frozen=True)
@@ -47,46 +39,26 @@ class Infotext:
     pairs: dict[str, str] = field(default_factory=dict)
 
 
-def write_infotext(request: TextToImage, provenance: Provenance) -> str:
+@dataclass(frozen=True)
+class Key:
+    """One pair of the text, written and read.
+
+    write: the value that stands for a request; None leaves the pair out.
+    read: the fields of a request that a value means, by dotted path; None for a pair that is a note
+        for people.
+    """
+
+    name: str
+    write: Callable[[Request, Provenance], str | None]
+    read: Callable[[str], Mapping[str, Any]] | None = None
+
+
+def write_infotext(request: Request, provenance: Provenance) -> str:
     """The text for a request of one picture."""
-    sampling = request.sampling
-    varied = sampling.variation_strength > 0
-    pairs = {
-        "Steps": sampling.steps,
-        "Sampler": WEB_UI_SAMPLERS[sampling.sampler],
-        "Schedule type": web_ui_schedule(sampling.sampler, sampling.schedule),
-        "CFG scale": _number(sampling.guidance_scale),
-        "Seed": sampling.seed,
-        "Size": f"{request.width}x{request.height}" if request.width and request.height else None,
-        "Model hash": provenance.model_hash or None,
-        "Model": provenance.model,
-        "VAE hash": provenance.vae_hash or None,
-        "Variation seed": sampling.variation_seed if varied else None,
-        "Variation seed strength": _number(sampling.variation_strength) if varied else None,
-        "Clip skip": request.clip_skip if request.clip_skip > 1 else None,
-        "RNG": RNG[sampling.noise],
-        "Emphasis": EMPHASIS[request.weighting],
-        "Eta": None if sampling.eta is None else _number(sampling.eta),
-        "CFG rescale": _number(sampling.guidance_rescale) if sampling.guidance_rescale else None,
-        "CFG schedule": " ".join(map(_number, sampling.guidance_schedule)) or None,
-        "Guidance start": _number(sampling.guidance_start) if sampling.guidance_start else None,
-        "Guidance end": _number(sampling.guidance_end) if sampling.guidance_end < 1 else None,
-        "Threshold": None if sampling.threshold is None else _number(sampling.threshold),
-        "Walk": _walk(request),
-        "Version": f"calotype {provenance.version}",
-    }
-    line = [f"{key}: {_quoted(str(value))}" for key, value in pairs.items() if value is not None]
+    pairs = ((key.name, key.write(request, provenance)) for key in KEYS)
+    line = [f"{name}: {_quoted(value)}" for name, value in pairs if value is not None]
     negative = [f"{NEGATIVE} {request.negative_prompt}"] if request.negative_prompt else []
     return "\n".join([request.prompts[0], *negative, ", ".join(line)])
-
-
-def _walk(request: TextToImage) -> str | None:
-    """Our names of sampler and schedule, where the web UI's mean others."""
-    sampler, schedule = request.sampling.sampler, request.sampling.schedule
-    theirs = WEB_UI_SAMPLERS[sampler], web_ui_schedule(sampler, schedule)
-    if (find_sampler(theirs[0])[0], find_schedule(theirs[1])) == (sampler, schedule):
-        return None
-    return f"{sampler} {schedule or ''}".strip()
 
 
 def _number(value: float) -> str:
@@ -128,47 +100,47 @@ def _unquoted(value: str) -> str:
     return read if whole else value
 
 
-def request_from_infotext(info: Infotext) -> tuple[TextToImage, list[str]]:
+def request_from_infotext(info: Infotext) -> tuple[Request, list[str]]:
     """The request that a text stands for, and what it says that is left out. Never fails."""
     notes: list[str] = []
-    values = {"prompt": info.prompt, "negative_prompt": info.negative_prompt}
-    for name, text in values.items():
-        if len(text) > MAX_PROMPT_LENGTH:
+    values: dict[str, Any] = {"sampling": {}}
+    for name in ("prompt", "negative_prompt"):
+        values[name] = getattr(info, name)[:MAX_PROMPT_LENGTH]
+        if values[name] != getattr(info, name):
             notes.append(f"{name}: cut after {MAX_PROMPT_LENGTH:,} characters")
-            values[name] = text[:MAX_PROMPT_LENGTH]
-    values: dict[str, Any] = {**values, "sampling": {}}
     if info.pairs:
         values["sampling"]["noise"] = "nv"
-    if "Schedule type" not in info.pairs and (name := info.pairs.get("Sampler")) in WEB_UI:
-        # Before they were told apart, a bare name walked evenly.
-        even = WEB_UI[name][1] in ("karras", "exponential") and name != "Restart"
+    if "Schedule type" not in info.pairs and (name := info.pairs.get("Sampler")):
+        # Before samplers and schedules had names of their own, a bare name spaced evenly.
+        even = web_ui_default(name) in ("karras", "exponential") and name != "Restart"
         values["sampling"]["schedule"] = "linspace" if even else None
-    for key, value in info.pairs.items():
-        if key in _IGNORED or _IGNORED_VALUES.get(key) == value:
+    for name, value in info.pairs.items():
+        if name in NOTES or _IGNORED_VALUES.get(name) == value:
             continue
         try:
-            for path, read in _READ[key](value):
-                (values["sampling"] if path[0] == "." else values)[path.lstrip(".")] = read
+            for field, read in READ[name](value).items():
+                table, _, last = field.rpartition(".")
+                (values[table] if table else values)[last] = read
         except (KeyError, ValueError):
-            notes.append(f"{key}: {value}")
+            notes.append(f"{name}: {value}")
     if walk := info.pairs.get("Walk"):
         sampler, _, schedule = walk.partition(" ")
         values["sampling"] |= {"sampler": sampler, "schedule": schedule or None}
     return _valid(values, notes), notes
 
 
-def _valid(values: dict[str, Any], notes: list[str]) -> TextToImage:
+def _valid(values: dict[str, Any], notes: list[str]) -> Request:
     """The request of these values; those that are not allowed are left out and noted."""
     while True:
         try:
-            return TextToImage.model_validate(values)
+            return Request.model_validate(values)
         except ValidationError as error:
             for name in dict.fromkeys(_field(each["loc"]) for each in error.errors()):
                 table = values["sampling"] if name in values["sampling"] else values
                 if name in ("", "prompt") or name not in table:
                     # Seeds that leave no room, or what no request can hold.
                     notes.append("what it asks for as a whole is not possible")
-                    return TextToImage(prompt="")
+                    return Request(prompt="")
                 notes.append(f"{name}: {table.pop(name)}")
 
 
@@ -178,48 +150,111 @@ def _field(place: tuple[int | str, ...]) -> str:
     return str(inside[0]) if inside else ""
 
 
-FieldValues = Iterator[tuple[str, Any]]
-"""(field, value); a field of ``sampling`` begins with a dot."""
+def _key(
+    name: str,
+    field: str,
+    read: Callable[[str], Any],
+    write: Callable[[Any], str | None] = str,
+    where: Callable[[Request], bool] = lambda request: True,
+) -> Key:
+    """The pair of one field; left out where the field is None, and outside of ``where``."""
+    value = attrgetter(field)
+
+    def written(request: Request, provenance: Provenance) -> str | None:
+        there = value(request) is not None and where(request)
+        return write(value(request)) if there else None
+
+    return Key(name, written, lambda text: {field: read(text)})
 
 
-def _one(name: str, kind: Callable[[str], Any]) -> Callable[[str], FieldValues]:
-    def read(value: str) -> FieldValues:
-        yield name, kind(value)
-
-    return read
+def _varied(request: Request) -> bool:
+    return request.sampling.variation_strength > 0
 
 
-def _size(value: str) -> FieldValues:
-    width, height = value.split("x")
-    yield "width", int(width)
-    yield "height", int(height)
+def _write_size(request: Request, provenance: Provenance) -> str | None:
+    both = request.width and request.height
+    return f"{request.width}x{request.height}" if both else None
 
 
-def _among(names: Mapping[str, str | None]) -> Callable[[str], str]:
-    ours = {theirs: ours for ours, theirs in names.items() if theirs is not None}
-    return lambda value: ours[value]
+def _read_size(text: str) -> dict[str, int]:
+    width, height = text.split("x")
+    return {"width": int(width), "height": int(height)}
 
 
-def _scales(value: str) -> tuple[float, ...]:
-    return tuple(map(float, value.split(" ")))
+def _write_schedule(request: Request, provenance: Provenance) -> str:
+    return web_ui_schedule(request.sampling.sampler, request.sampling.schedule)
 
 
-_READ: dict[str, Callable[[str], FieldValues]] = {
-    "Steps": _one(".steps", int),
-    "Sampler": _one(".sampler", str),
-    "Schedule type": _one(".schedule", str),
-    "CFG scale": _one(".guidance_scale", float),
-    "Seed": _one(".seed", int),
-    "Size": _size,
-    "Variation seed": _one(".variation_seed", int),
-    "Variation seed strength": _one(".variation_strength", float),
-    "Clip skip": _one("clip_skip", int),
-    "RNG": _one(".noise", _among(RNG)),
-    "Emphasis": _one("weighting", _among({**EMPHASIS, "a1111": "Original"})),
-    "Eta": _one(".eta", float),
-    "CFG rescale": _one(".guidance_rescale", float),
-    "CFG schedule": _one(".guidance_schedule", _scales),
-    "Guidance start": _one(".guidance_start", float),
-    "Guidance end": _one(".guidance_end", float),
-    "Threshold": _one(".threshold", float),
-}
+def _write_walk(request: Request, provenance: Provenance) -> str | None:
+    """Our names of sampler and schedule, where the web UI's mean others."""
+    sampler, schedule = request.sampling.sampler, request.sampling.schedule
+    theirs = (
+        find_sampler(WEB_UI_SAMPLERS[sampler])[0],
+        find_schedule(web_ui_schedule(sampler, schedule)),
+    )
+    return None if theirs == (sampler, schedule) else f"{sampler} {schedule or ''}".strip()
+
+
+def _write_scales(scales: tuple[float, ...]) -> str | None:
+    return " ".join(map(_number, scales)) or None
+
+
+def _read_scales(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split(" ")))
+
+
+RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
+"""What stands for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
+_NOISE = {theirs: ours for ours, theirs in RNG.items()}
+
+EMPHASIS = {"comfy": "Comfy", "none": "None"}
+"""What stands for each weighting; nothing for the usual one."""
+_WEIGHTING = {"Original": "a1111", **{theirs: ours for ours, theirs in EMPHASIS.items()}}
+
+KEYS = (
+    _key("Steps", "sampling.steps", int),
+    _key("Sampler", "sampling.sampler", str, WEB_UI_SAMPLERS.get),
+    Key("Schedule type", _write_schedule, lambda text: {"sampling.schedule": text}),
+    _key("CFG scale", "sampling.guidance_scale", float, _number),
+    _key("Seed", "sampling.seed", int),
+    Key("Size", _write_size, _read_size),
+    Key("Model hash", lambda _, made: made.model_hash or None),
+    Key("Model", lambda _, made: made.model),
+    Key("VAE hash", lambda _, made: made.vae_hash or None),
+    _key("Variation seed", "sampling.variation_seed", int, where=_varied),
+    _key("Variation seed strength", "sampling.variation_strength", float, _number, _varied),
+    _key("Clip skip", "clip_skip", int, where=lambda request: request.clip_skip > 1),
+    _key("RNG", "sampling.noise", _NOISE.__getitem__, RNG.get),
+    _key("Emphasis", "weighting", _WEIGHTING.__getitem__, EMPHASIS.get),
+    _key("Eta", "sampling.eta", float, _number),
+    _key(
+        "CFG rescale",
+        "sampling.guidance_rescale",
+        float,
+        _number,
+        lambda request: request.sampling.guidance_rescale > 0,
+    ),
+    _key("CFG schedule", "sampling.guidance_schedule", _read_scales, _write_scales),
+    _key(
+        "Guidance start",
+        "sampling.guidance_start",
+        float,
+        _number,
+        lambda request: request.sampling.guidance_start > 0,
+    ),
+    _key(
+        "Guidance end",
+        "sampling.guidance_end",
+        float,
+        _number,
+        lambda request: request.sampling.guidance_end < 1,
+    ),
+    _key("Threshold", "sampling.threshold", float, _number),
+    Key("Walk", _write_walk),
+    Key("Version", lambda _, made: f"calotype {made.version}"),
+)
+"""The pairs in the order in which they are written."""
+
+READ = {key.name: key.read for key in KEYS if key.read}
+NOTES = {"User", *(key.name for key in KEYS if not key.read)}
+_IGNORED_VALUES = {"Denoising strength": "1", "Tiling": "False", "ENSD": "0"}

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from calotype.errors import UserError
 from calotype.generate import infotext
 from calotype.generate.provenance import Provenance
-from calotype.generate.request import TextToImage
+from calotype.generate.request import Request
 from calotype.names import Format
 
 SUFFIXES: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
@@ -42,7 +42,7 @@ class PictureMetadata:
     texts: all texts in it by name, as they are.
     """
 
-    request: TextToImage | None
+    request: Request | None
     provenance: Provenance | None
     model: str
     left_out: tuple[str, ...]
@@ -57,7 +57,7 @@ def format_of(path: Path) -> Format:
 
 
 def encode_picture(
-    image: Image.Image, request: TextToImage, provenance: Provenance, format: Format = "png"
+    image: Image.Image, request: Request, provenance: Provenance, format: Format = "png"
 ) -> bytes:
     """A file of the picture with both texts inside.
 
@@ -98,12 +98,12 @@ def _exif(text: str, record: str, most: float) -> bytes:
     return b""
 
 
-def read_request(picture: str | Path | IO[bytes]) -> TextToImage:
+def read_request(picture: str | Path | IO[bytes]) -> Request:
     """The request inside a picture's file, ours or the web UI's; UserError if there is none."""
     return require_request(read_metadata(picture), picture)
 
 
-def require_request(found: PictureMetadata, picture: str | Path | IO[bytes]) -> TextToImage:
+def require_request(found: PictureMetadata, picture: str | Path | IO[bytes]) -> Request:
     """The request that was found in a picture's file; UserError if there is none."""
     if found.request is None:
         raise UserError(f"{_name(picture)}: holds no request and no text that stands for one")
@@ -148,7 +148,7 @@ def _rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
     elif found.model:
         yield "model", found.model
     if found.request:
-        values = found.request.model_dump(exclude={"job", "images"}, exclude_none=True)
+        values = found.request.model_dump(exclude={"images"}, exclude_none=True)
         for name, value in {**values, **values.pop("sampling")}.items():
             if name != "sampling" and value not in ("", ()):
                 yield name, str(value)
@@ -160,10 +160,10 @@ def _rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
         yield "request", "none that is understood"
 
 
-def _ours(text: str) -> tuple[TextToImage, Provenance] | None:
+def _ours(text: str) -> tuple[Request, Provenance] | None:
     try:
         record = json.loads(text)
-        return TextToImage.model_validate(record["request"]), Provenance.model_validate(record)
+        return Request.model_validate(record["request"]), Provenance.model_validate(record)
     except (ValueError, KeyError, TypeError, RecursionError):  # pydantic's errors are ValueErrors
         return None
 

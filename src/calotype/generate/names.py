@@ -1,40 +1,10 @@
-"""What other programs call our samplers and schedules; no torch is needed to know."""
+"""The names of samplers and schedules, ours and those of other programs; no torch is needed."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-SamplerName = Literal[
-    "ddim",
-    "ddpm",
-    "plms",
-    "euler",
-    "euler_ancestral",
-    "heun",
-    "lms",
-    "dpm2",
-    "dpm2_ancestral",
-    "dpm++2s_ancestral",
-    "dpm++2m",
-    "dpm++2m_sde",
-    "dpm++3m_sde",
-    "dpm++sde",
-    "unipc",
-    "deis",
-    "lcm",
-    "restart",
-    "k_euler",
-    "k_euler_ancestral",
-    "k_heun",
-    "k_lms",
-    "k_dpm2",
-    "k_dpm2_ancestral",
-    "k_dpm++2s_ancestral",
-    "k_dpm++2m",
-    "k_dpm++2m_sde",
-    "k_dpm++3m_sde",
-    "k_dpm++sde",
-]
 ScheduleName = Literal[
     "leading",
     "trailing",
@@ -45,61 +15,92 @@ ScheduleName = Literal[
     "align_your_steps",
 ]
 
-WEB_UI: dict[str, tuple[SamplerName, ScheduleName | None]] = {
-    "DDIM": ("ddim", None),
-    "DDPM": ("ddpm", None),
-    "PLMS": ("plms", None),
-    "Euler": ("k_euler", None),
-    "Euler a": ("k_euler_ancestral", None),
-    "Heun": ("k_heun", None),
-    "LMS": ("k_lms", None),
-    "DPM2": ("k_dpm2", "karras"),
-    "DPM2 a": ("k_dpm2_ancestral", "karras"),
-    "DPM++ 2S a": ("k_dpm++2s_ancestral", "karras"),
-    "DPM++ 2M": ("k_dpm++2m", "karras"),
-    "DPM++ 2M SDE": ("k_dpm++2m_sde", "exponential"),
-    "DPM++ 3M SDE": ("k_dpm++3m_sde", "exponential"),
-    "DPM++ SDE": ("k_dpm++sde", "karras"),
-    "UniPC": ("unipc", None),
-    "DEIS": ("deis", None),
-    "LCM": ("lcm", None),
-    "Restart": ("restart", "karras"),
-}
-"""AUTOMATIC1111's names, and the schedule that each has there where none is chosen."""
 
-COMFY: dict[str, SamplerName] = {
-    "dpm_2": "k_dpm2",
-    "dpm_2_ancestral": "k_dpm2_ancestral",
-    "dpmpp_2s_ancestral": "k_dpm++2s_ancestral",
-    "dpmpp_2m": "k_dpm++2m",
-    "dpmpp_2m_sde": "k_dpm++2m_sde",
-    "dpmpp_2m_sde_gpu": "k_dpm++2m_sde",
-    "dpmpp_3m_sde": "dpm++3m_sde",
-    "dpmpp_3m_sde_gpu": "dpm++3m_sde",
-    "dpmpp_sde": "k_dpm++sde",
-    "dpmpp_sde_gpu": "k_dpm++sde",
-    "uni_pc": "unipc",
-    "uni_pc_bh2": "unipc",
-}
-"""ComfyUI's names, where they are not ours."""
+@dataclass(frozen=True)
+class SamplerNames:
+    """What one sampler is called.
 
-DIFFUSERS: dict[str, SamplerName] = {
-    "DDIMScheduler": "ddim",
-    "DDPMScheduler": "ddpm",
-    "PNDMScheduler": "plms",
-    "EulerDiscreteScheduler": "euler",
-    "EulerAncestralDiscreteScheduler": "euler_ancestral",
-    "HeunDiscreteScheduler": "heun",
-    "LMSDiscreteScheduler": "lms",
-    "KDPM2DiscreteScheduler": "dpm2",
-    "KDPM2AncestralDiscreteScheduler": "dpm2_ancestral",
-    "DPMSolverMultistepScheduler": "dpm++2m",
-    "DPMSolverSDEScheduler": "dpm++sde",
-    "UniPCMultistepScheduler": "unipc",
-    "DEISMultistepScheduler": "deis",
-    "LCMScheduler": "lcm",
-}
-"""The classes of diffusers, on their own paths."""
+    web_ui: by AUTOMATIC1111; schedule: the one that this name has there where none is chosen.
+    diffusers: its class, on its own path.
+    comfy: by ComfyUI, where it is not ours.
+    k: whether the web UIs lay another path than diffusers. Then there is "k_" + ours too, which
+        walks theirs, and is meant by their names.
+    comfy_k: whether ComfyUI's name means the path of the web UIs as well.
+    """
+
+    ours: str
+    web_ui: str
+    diffusers: str = ""
+    schedule: ScheduleName | None = None
+    comfy: tuple[str, ...] = ()
+    k: bool = False
+    comfy_k: bool = True
+
+    @property
+    def on_web_ui_path(self) -> str:
+        """Our name of what the web UIs mean."""
+        return f"k_{self.ours}" if self.k else self.ours
+
+
+TABLE = (
+    SamplerNames("ddim", "DDIM", "DDIMScheduler"),
+    SamplerNames("ddpm", "DDPM", "DDPMScheduler"),
+    SamplerNames("plms", "PLMS", "PNDMScheduler"),
+    SamplerNames("euler", "Euler", "EulerDiscreteScheduler", k=True),
+    SamplerNames("euler_ancestral", "Euler a", "EulerAncestralDiscreteScheduler", k=True),
+    SamplerNames("heun", "Heun", "HeunDiscreteScheduler", k=True),
+    SamplerNames("lms", "LMS", "LMSDiscreteScheduler", k=True),
+    SamplerNames("dpm2", "DPM2", "KDPM2DiscreteScheduler", "karras", ("dpm_2",), k=True),
+    SamplerNames(
+        "dpm2_ancestral",
+        "DPM2 a",
+        "KDPM2AncestralDiscreteScheduler",
+        "karras",
+        ("dpm_2_ancestral",),
+        k=True,
+    ),
+    SamplerNames("dpm++2s_ancestral", "DPM++ 2S a", "", "karras", ("dpmpp_2s_ancestral",), k=True),
+    SamplerNames(
+        "dpm++2m", "DPM++ 2M", "DPMSolverMultistepScheduler", "karras", ("dpmpp_2m",), k=True
+    ),
+    SamplerNames(
+        "dpm++2m_sde",
+        "DPM++ 2M SDE",
+        "",
+        "exponential",
+        ("dpmpp_2m_sde", "dpmpp_2m_sde_gpu"),
+        k=True,
+    ),
+    SamplerNames(
+        "dpm++3m_sde",
+        "DPM++ 3M SDE",
+        "",
+        "exponential",
+        ("dpmpp_3m_sde", "dpmpp_3m_sde_gpu"),
+        k=True,
+        comfy_k=False,
+    ),
+    SamplerNames(
+        "dpm++sde",
+        "DPM++ SDE",
+        "DPMSolverSDEScheduler",
+        "karras",
+        ("dpmpp_sde", "dpmpp_sde_gpu"),
+        k=True,
+    ),
+    SamplerNames("unipc", "UniPC", "UniPCMultistepScheduler", comfy=("uni_pc", "uni_pc_bh2")),
+    SamplerNames("deis", "DEIS", "DEISMultistepScheduler"),
+    SamplerNames("lcm", "LCM", "LCMScheduler"),
+    SamplerNames("restart", "Restart", schedule="karras"),
+)
+"""One row a sampler; ``sampling.samplers`` has the functions under the same names."""
+
+NAMES = (*(row.ours for row in TABLE), *(f"k_{row.ours}" for row in TABLE if row.k))
+
+if TYPE_CHECKING:
+    SamplerName = str
+else:
+    SamplerName = Literal[*NAMES]
 
 SCHEDULES: dict[str, ScheduleName | None] = {
     "Automatic": None,
@@ -116,22 +117,6 @@ SCHEDULES: dict[str, ScheduleName | None] = {
 }
 """What AUTOMATIC1111 and ComfyUI call our schedules, where it is not what we do."""
 
-WEB_UI_SAMPLERS: dict[SamplerName, str] = {
-    **{ours: theirs for theirs, (ours, _) in WEB_UI.items()},
-    "euler": "Euler",
-    "euler_ancestral": "Euler a",
-    "heun": "Heun",
-    "lms": "LMS",
-    "dpm2": "DPM2",
-    "dpm2_ancestral": "DPM2 a",
-    "dpm++2s_ancestral": "DPM++ 2S a",
-    "dpm++2m": "DPM++ 2M",
-    "dpm++2m_sde": "DPM++ 2M SDE",
-    "dpm++3m_sde": "DPM++ 3M SDE",
-    "dpm++sde": "DPM++ SDE",
-}
-"""What the web UIs call each sampler."""
-
 WEB_UI_SCHEDULES: dict[ScheduleName, str] = {
     "leading": "Leading",
     "trailing": "Trailing",
@@ -143,11 +128,21 @@ WEB_UI_SCHEDULES: dict[ScheduleName, str] = {
 }
 """What the web UIs call each schedule; those that they don't have, by our name."""
 
-_SAMPLERS: dict[str, tuple[SamplerName, ScheduleName | None]] = {}
-for _theirs, _ours in [*DIFFUSERS.items(), *COMFY.items()]:
-    _SAMPLERS[_theirs.lower()] = _ours, None
-for _theirs, _both in WEB_UI.items():
-    _SAMPLERS[_theirs.lower()] = _both
+WEB_UI_SAMPLERS = {name: row.web_ui for row in TABLE for name in (row.ours, row.on_web_ui_path)}
+"""What the web UIs call each sampler."""
+
+_OTHERS: dict[str, tuple[str, ScheduleName | None]] = {}
+for _row in TABLE:
+    if _row.diffusers:
+        _OTHERS[_row.diffusers.lower()] = _row.ours, None
+    for _name in _row.comfy:
+        _OTHERS[_name] = (_row.on_web_ui_path if _row.comfy_k else _row.ours), None
+    _OTHERS[_row.web_ui.lower()] = _row.on_web_ui_path, _row.schedule
+
+
+def web_ui_default(name: str) -> ScheduleName | None:
+    """The schedule that a sampler's name has in AUTOMATIC1111's web UI where none is chosen."""
+    return next((row.schedule for row in TABLE if row.web_ui == name), None)
 
 
 def find_sampler(name: str) -> tuple[str, ScheduleName | None]:
@@ -155,13 +150,13 @@ def find_sampler(name: str) -> tuple[str, ScheduleName | None]:
 
     Older web UIs wrote "DPM++ 2M Karras". An unknown name comes back as it is.
     """
-    if name in get_args(SamplerName):
+    if name in NAMES:
         return name, None
     words = name.lower().split(" ")
     for end in range(len(words), 0, -1):
         first, rest = " ".join(words[:end]), " ".join(words[end:])
-        if first in _SAMPLERS and (not rest or rest in _FOLDED):
-            sampler, schedule = _SAMPLERS[first]
+        if first in _OTHERS and (not rest or rest in _FOLDED):
+            sampler, schedule = _OTHERS[first]
             return sampler, _FOLDED[rest] if rest else schedule
     return name, None
 
@@ -171,8 +166,8 @@ def find_schedule(name: str) -> str | None:
     return _FOLDED.get(name.lower(), name)
 
 
-def web_ui_schedule(sampler: SamplerName, schedule: ScheduleName | None) -> str:
-    """What the web UIs call the schedule of a walk; one that no request names, by the sampler."""
+def web_ui_schedule(sampler: str, schedule: ScheduleName | None) -> str:
+    """What the web UIs call the schedule of a path; one that no request names, by the sampler."""
     if schedule:
         return WEB_UI_SCHEDULES[schedule]
     if sampler == "restart":
@@ -184,4 +179,6 @@ def web_ui_schedule(sampler: SamplerName, schedule: ScheduleName | None) -> str:
     )
 
 
-_FOLDED: dict[str, ScheduleName | None] = {told.lower(): ours for told, ours in SCHEDULES.items()}
+_FOLDED: dict[str, ScheduleName | None] = {
+    theirs.lower(): ours for theirs, ours in SCHEDULES.items()
+}

@@ -7,110 +7,77 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from calotype.errors import UserError, nearest
+from calotype.errors import nearest
 from calotype.generate.names import SamplerName, ScheduleName, find_sampler, find_schedule
-from calotype.settings import explain_error
+from calotype.names import PromptWeighting
+from calotype.settings import Settings, explain_error
 
-PromptWeighting = Literal["a1111", "comfy", "none"]
 MAX_PROMPT_LENGTH = 10_000  # characters
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_LENGTH)]
-
-Scale = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
-
 MAX_SEED = 2**53 - 1
 """The largest seed: beyond it, JSON readers that hold numbers as doubles would change it."""
 
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT_LENGTH)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Scale = Annotated[float, Field(ge=0, le=1000)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Side = Annotated[int, Field(ge=8, le=8192)]
 
-class Sampling(BaseModel):
-    """How noise becomes a picture: the walk, its guidance, and the seed of its draws."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Sampling(Settings):
+    """How noise becomes a picture: the sampler, its path, guidance, and the seed of its draws."""
 
     sampler: SamplerName = Field(
         default="unipc",
-        description="the method that walks the noise down; other programs' names are understood",
+        description="the method that takes the noise away; other programs' names are understood",
     )
     schedule: ScheduleName | None = Field(
         default=None, description="how the steps are spaced; none: as the sampler prefers"
     )
     steps: int = Field(
-        default=20, ge=1, le=1000, description="steps of the walk; more is finer and slower"
+        default=20, ge=1, le=1000, description="steps of the sampler; more is finer and slower"
     )
-    guidance_scale: float = Field(
-        default=5.0,
-        ge=0,
-        le=1000,
-        allow_inf_nan=False,
-        description="pull towards the prompt; 1 is none",
-    )
+    guidance_scale: Scale = Field(default=5.0, description="pull towards the prompt; 1 is none")
     guidance_schedule: tuple[Scale, ...] = Field(
         default=(),
         max_length=1000,
-        description="guidance scales along the walk, each by itself, at even distances, straight "
-        "between them; none: guidance_scale everywhere",
+        description="guidance scales at even distances along the steps, interpolated linearly; "
+        "none: guidance_scale at every step",
     )
-    guidance_rescale: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="cure of overexposure by strong guidance",
+    guidance_rescale: Share = Field(
+        default=0.0, description="correction of overexposure by strong guidance"
     )
-    guidance_start: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="share of the walk before guidance begins",
+    guidance_start: Share = Field(
+        default=0.0, description="share of the steps before guidance begins"
     )
-    guidance_end: float = Field(
+    guidance_end: Share = Field(
         default=1.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="share of the walk after which guidance ends; the rest is twice as fast",
+        description="share of the steps after which guidance ends; the rest is twice as fast",
     )
     threshold: float | None = Field(
         default=None,
         ge=0.5,
         lt=1,
-        allow_inf_nan=False,
         description="share of a picture's numbers below which the others are clipped, as .995; for "
         "models of pixels",
     )
-    eta: float | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="noise put back at each step, 0 to 1",
-    )
-    seed: int = Field(
-        default=0,
-        ge=0,
-        le=MAX_SEED,
-        description="seed of the first picture; the next has the next seed",
+    eta: Share | None = Field(default=None, description="noise put back at each step, 0 to 1")
+    seed: Seed = Field(
+        default=0, description="seed of the first picture; the next has the next seed"
     )
     noise: Literal["philox", "torch", "nv"] = Field(
         default="philox",
         description="whose random numbers: ours, the same on every device; those of torch on the "
         "CPU; those of an NVIDIA GPU",
     )
-    variation_seed: int = Field(
+    variation_seed: Seed = Field(
         default=0,
-        ge=0,
-        le=MAX_SEED,
         description="seed of the first variation; where there are any, the pictures share their "
         "seed and the next has the next variation",
     )
-    variation_strength: float = Field(
-        default=0.0,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="share of the variation's noise in the seed's; 0: no variation",
+    variation_strength: Share = Field(
+        default=0.0, description="share of the variation's noise in the seed's; 0: no variation"
     )
 
     @model_validator(mode="before")
@@ -138,19 +105,14 @@ class Sampling(BaseModel):
         return scales[before] * (1 - part) + scales[before + 1] * part
 
 
-class TextToImage(BaseModel):
-    """Pictures from words.
+class Request(Settings):
+    """Pictures from words, and from whatever else is given.
 
     Picture k of a request with seed S is seed S + k, or of variations seed S and the k-th, and
     ``single(k)`` is the request that makes it by itself. Several prompts make ``images`` pictures
     each, the first prompt's first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    job: Literal["text_to_image"] = Field(
-        default="text_to_image", description="which job this asks for"
-    )
     prompt: Prompt | Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=10_000)] = Field(
         description="what the pictures show: one text, or several; a text may be empty"
     )
@@ -166,18 +128,22 @@ class TextToImage(BaseModel):
         le=12,
         description="layer of the text encoder that is read, 1 for the last, 2 for the one before",
     )
-    width: int | None = Field(
-        default=None, ge=8, le=8192, description="width in pixels; none: the model's own"
-    )
-    height: int | None = Field(
-        default=None, ge=8, le=8192, description="height in pixels; none: the model's own"
-    )
+    width: Side | None = Field(default=None, description="width in pixels; none: the model's own")
+    height: Side | None = Field(default=None, description="height in pixels; none: the model's own")
     images: int = Field(default=1, ge=1, le=10_000, description="pictures of each prompt")
     sampling: Sampling = Field(default=Sampling(), description="how noise becomes a picture")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_old_records(cls, values: Any) -> Any:
+        """Earlier versions wrote "job": "text_to_image", which is a request without parts."""
+        if isinstance(values, dict) and values.get("job") == "text_to_image":
+            return {name: value for name, value in values.items() if name != "job"}
+        return values
+
     @model_validator(mode="after")
     def _check_seeds(self) -> Self:
-        name = "variation_seed" if self.sampling.variation_strength else "seed"
+        name = self._counted
         if getattr(self.sampling, name) + len(self) - 1 > MAX_SEED:
             raise ValueError(f"{name} + pictures - 1 must not pass {MAX_SEED}: take a smaller one")
         return self
@@ -191,35 +157,48 @@ class TextToImage(BaseModel):
         """The prompts, be it one or several."""
         return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
 
-    def single(self, index: int) -> TextToImage:
+    @property
+    def total_steps(self) -> int:
+        """The steps of one picture of a resolved request, in all of its walks."""
+        return self.sampling.steps
+
+    @property
+    def _counted(self) -> str:
+        """The seed that goes up from picture to picture."""
+        return "variation_seed" if self.sampling.variation_strength else "seed"
+
+    def single(self, index: int) -> Request:
         """The request that makes picture ``index`` of this one by itself."""
-        counted = "variation_seed" if self.sampling.variation_strength else "seed"
-        seed = getattr(self.sampling, counted) + index
-        sampling = self.sampling.model_copy(update={counted: seed})
-        changes = {"prompt": self.prompts[index // self.images], "images": 1, "sampling": sampling}
-        return self.model_copy(update=changes)
+        seed = getattr(self.sampling, self._counted) + index
+        sampling = self.sampling.model_copy(update={self._counted: seed})
+        prompt = self.prompts[index // self.images]
+        return self.model_copy(update={"prompt": prompt, "images": 1, "sampling": sampling})
 
-    def with_size(self, native: tuple[int, int], factor: int) -> TextToImage:
-        """This request with its sizes written out.
+    def batch_key(self) -> Request:
+        """What pictures of one batch have in common: all but words, seeds and guidance scales.
 
-        native: the model's own width and height. factor: pixels of a latent's side; sizes must be
-        multiples of it, or UserError is raised.
+        Of a resolved request; a new field is part of the key until it is listed here.
         """
-        sizes = {"width": self.width or native[0], "height": self.height or native[1]}
-        for name, size in sizes.items():
-            if size % factor:
-                lower = max(factor, size // factor * factor)
-                raise UserError(
-                    f"{name} = {size}: must be a multiple of {factor} for this model, "
-                    f"such as {lower} or {(size // factor + 1) * factor}"
-                )
-        return self.model_copy(update=sizes)
+        sampling = self.sampling.model_copy(update=FREE_IN_SAMPLING)
+        return self.model_copy(update={**FREE, "sampling": sampling})
 
+
+FREE = {"prompt": "", "negative_prompt": ""}
+FREE_IN_SAMPLING = {
+    "seed": 0,
+    "variation_seed": 0,
+    "guidance_scale": 1.0,
+    "guidance_schedule": (),
+}
+"""The fields in which the rows of a batch may differ, blanked."""
+
+TextToImage = Request
+"""The name of ``Request`` before requests had parts; it goes with the next release."""
 
 MAX_SWEEP_PICTURES = 10_000
 
 
-class Sweep(BaseModel):
+class Sweep(Settings):
     """One request of one picture, with one to three of its fields varied, each value with each.
 
     ``over`` names fields of the request or of its sampling and lists their values: the first
@@ -227,10 +206,7 @@ class Sweep(BaseModel):
     is counted in this order, and ``single(k)`` is the request that makes it by itself.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    job: Literal["sweep"] = Field(default="sweep", description="which job this asks for")
-    base: TextToImage = Field(description="what all pictures have in common")
+    base: Request = Field(description="what all pictures have in common")
     over: dict[str, Annotated[tuple[Any, ...], Field(min_length=1, max_length=10_000)]] = Field(
         min_length=1, max_length=3, description="values by the field that they are for"
     )
@@ -243,9 +219,9 @@ class Sweep(BaseModel):
             raise ValueError(f"{len(self):,} pictures: must be at most {MAX_SWEEP_PICTURES:,}")
         for name, values in self.over.items():
             if name not in SWEEPABLE:
+                allowed = ", ".join(SWEEPABLE)
                 raise ValueError(
-                    f'over "{name}": must be one of {", ".join(SWEEPABLE)}'
-                    f"{nearest(name, SWEEPABLE)}"
+                    f'over "{name}": must be one of {allowed}{nearest(name, SWEEPABLE)}'
                 )
             for value in values:
                 if len(self._with({name: value})) != 1:
@@ -264,33 +240,33 @@ class Sweep(BaseModel):
             found.append(number)
         return tuple(found)
 
-    def single(self, index: int) -> TextToImage:
+    def single(self, index: int) -> Request:
         """The request that makes picture ``index`` by itself."""
         pairs = zip(self.over.items(), self.place(index), strict=True)
         return self._with({name: values[number] for (name, values), number in pairs})
 
-    def _with(self, changes: Mapping[str, Any]) -> TextToImage:
+    def _with(self, changes: Mapping[str, Any]) -> Request:
         values = self.base.model_dump()
         for name, value in changes.items():
             table = values["sampling"] if name in Sampling.model_fields else values
             table[name] = value
         try:
-            return TextToImage.model_validate(values)
+            return Request.model_validate(values)
         except ValidationError as error:
-            message = explain_error(error, TextToImage, lambda path: path[-1])
+            message = explain_error(error, Request, lambda path: path[-1])
             raise ValueError(f"over {message}") from None
 
 
 SWEEPABLE = [
     name
-    for name in (*TextToImage.model_fields, *Sampling.model_fields)
-    if name not in ("job", "images", "sampling", "guidance_schedule")
+    for name in (*Request.model_fields, *Sampling.model_fields)
+    if name not in ("images", "sampling", "guidance_schedule")
 ]
 """The fields that a sweep can vary."""
 
 OPTIONAL = [
     name
-    for name, field in {**TextToImage.model_fields, **Sampling.model_fields}.items()
+    for name, field in {**Request.model_fields, **Sampling.model_fields}.items()
     if NoneType in get_args(field.annotation)
 ]
 """The fields that need not have a value."""

@@ -1,43 +1,165 @@
-"""Run any request: its events, or its pictures."""
+"""run: from a request to its pictures, the one loop that makes every kind of picture."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
-from calotype.generate.events import Event, Picture
-from calotype.generate.request import Sweep, TextToImage
-from calotype.generate.sweep import sweep
-from calotype.generate.text_to_image import text_to_image
+import torch
+from PIL.Image import Image
+from torch import Tensor
+
+from calotype.errors import UserError
+from calotype.generate.denoising import Denoising, Inputs
+from calotype.generate.events import Event, Picture, Preview, Progress
+from calotype.generate.pictures import to_images
+from calotype.generate.prepare import prepare
+from calotype.generate.prompts import Lengths, prompt_lengths
+from calotype.generate.provenance import provenance_of
+from calotype.generate.request import Request, Sweep
+from calotype.generate.resolve import resolve
 from calotype.model import LatentDiffusion
+from calotype.sampling import At, NoiseSource, Step, guided
 
-Request = TextToImage | Sweep
-
-JOBS: dict[type[Request], Callable[..., Iterator[Event]]] = {
-    TextToImage: text_to_image,
-    Sweep: sweep,
-}
+PIXELS_PER_BATCH = 2**20  # four pictures of 512 x 512: what a modest computer holds
+TEXTS_KEPT = 16  # batches of encoded texts: those of a sweep's neighbours are often the same
 
 
+def run(
+    model: LatentDiffusion,
+    request: Request | Sweep,
+    inputs: Inputs | None = None,
+    *,
+    batch_size: int | None = None,
+    deterministic: bool = False,
+) -> list[Picture]:
+    """The pictures of a request, in order; see ``events``."""
+    happened = events(model, request, inputs, batch_size=batch_size, deterministic=deterministic)
+    pictures = [event for event in happened if isinstance(event, Picture)]
+    return sorted(pictures, key=lambda picture: picture.index)
+
+
+@torch.inference_mode()
 def events(
     model: LatentDiffusion,
-    request: Request,
+    request: Request | Sweep,
+    inputs: Inputs | None = None,
+    *,
     batch_size: int | None = None,
     deterministic: bool = False,
 ) -> Iterator[Event]:
     """What happens while a request is worked on; closing the iterator stops the work.
 
-    batch_size, deterministic: those of ``together.pictures``.
+    inputs: the pictures that the request names, by SHA-256.
+    batch_size: pictures made side by side; None for as many as suits their size. It changes speed
+        and memory; a picture's noise is a function of its seed alone, whatever the batch, but its
+        last bits are those of the batch.
+    deterministic: one by one, so that on a CPU a picture is the same to the last bit whatever else
+        is asked for.
+
+    Raises UserError, before any picture is made, for what the model can't do (see ``resolve``) and
+    for a batch size below 1; later, if the numbers overflow, as half precision may.
     """
-    return JOBS[type(request)](model, request, batch_size, deterministic)
+    if batch_size is not None and batch_size < 1:
+        raise UserError(f"batch_size = {batch_size}: must be 1 or more")
+    singles = [resolve(model, request.single(index)) for index in range(len(request))]
+    provenance = provenance_of(model, deterministic)
+    total, done = sum(single.total_steps for single in singles), 0
+    for batch, prepared in prepared_batches(
+        model, singles, inputs or {}, 1 if deterministic else batch_size
+    ):
+        walks = list(prepared.walks())
+        latents = None
+        for denoising in walks:
+            x = denoising.begin(latents)
+            for step in steps(denoising, x):
+                x, done = step.x, done + len(batch)
+                yield Progress(done, total)
+                yield Preview(batch, step.x0, partial(decode, denoising.model, step.x0))
+            latents = x * denoising.path.final_alpha
+        assert latents is not None
+        images = walks[-1].finish(decode(walks[-1].model, latents))
+        for index, image, single in zip(batch, images, prepared.requests, strict=True):
+            yield Picture(index, image, single, provenance)
 
 
-def run(
+def steps(denoising: Denoising, x: Tensor) -> Iterator[Step]:
+    """Walk x down the noise levels of a prepared batch; yields after every step.
+
+    A sampler counts the steps of the path that it is given. Everything else counts those of the
+    whole path: ``first`` is added here, and nowhere else.
+    """
+    first = denoising.first
+
+    def denoise(x: Tensor, at: At) -> Tensor:
+        denoiser = replace(denoising.denoiser, network=denoising.network(at.step))
+        return guided(denoiser, denoising.guidance[at.step], x, at.sigma)
+
+    wrapped = denoising.wrap(denoise)
+    yield from denoising.sampler(
+        lambda x, at: wrapped(x, At(at.sigma, at.step + first)),
+        x,
+        denoising.path.sigmas[first:],
+        noise=_Later(denoising.noise, first),
+    )
+
+
+@dataclass(frozen=True)
+class _Later:
+    """The noise of a walk, for a sampler that does not know of its first steps."""
+
+    noise: NoiseSource
+    first: int
+
+    def __call__(self, index: int) -> Tensor:
+        return self.noise(index + self.first)
+
+    def between(self, high: float, low: float) -> Tensor:
+        return self.noise.between(high, low)
+
+
+@torch.inference_mode()
+def decode(model: LatentDiffusion, latents: Tensor) -> list[Image]:
+    """The pictures of clean latents (B, C, h, w); UserError where the numbers overflowed."""
+    pictures = model.decode(latents)
+    if not pictures.isfinite().all():
+        raise UserError(f"the numbers overflowed in {model.dtype}: take the dtype fp32")
+    return to_images(pictures)
+
+
+def prepared_batches(
     model: LatentDiffusion,
-    request: Request,
-    batch_size: int | None = None,
-    deterministic: bool = False,
-) -> list[Picture]:
-    """The pictures of a request, in order."""
-    happened = events(model, request, batch_size, deterministic)
-    made = [event for event in happened if isinstance(event, Picture)]
-    return sorted(made, key=lambda picture: picture.index)
+    requests: Sequence[Request],
+    inputs: Inputs,
+    batch_size: int | None,
+) -> Iterator[tuple[list[int], Denoising]]:
+    """Batches of resolved requests of one picture each: their numbers, and all that makes them."""
+    encode = lru_cache(TEXTS_KEPT)(lambda prompts: model.conditioner({"captions": prompts}))
+    lengths = [prompt_lengths(model, request) for request in requests]
+    for batch in batches(requests, lengths, batch_size):
+        yield batch, prepare(model, [requests[number] for number in batch], inputs, encode)
+
+
+def batches(
+    requests: Sequence[Request], lengths: Sequence[Lengths], batch_size: int | None
+) -> Iterator[list[int]]:
+    """Numbers of resolved requests that are made side by side: of one batch key, as many as fit.
+
+    lengths: of their prompts; those that would make each other's contexts much longer are parted.
+    """
+    groups: dict[Request, list[int]] = {}
+    for number, request in enumerate(requests):
+        groups.setdefault(request.batch_key(), []).append(number)
+    for key, numbers in groups.items():
+        assert key.width
+        assert key.height
+        room = batch_size or max(1, PIXELS_PER_BATCH // (key.width * key.height))
+        batch: list[int] = []
+        for number in numbers:
+            others = [lengths[each] for each in batch]
+            if batch and (len(batch) == room or not lengths[number].fit(others)):
+                yield batch
+                batch = []
+            batch.append(number)
+        yield batch

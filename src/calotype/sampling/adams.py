@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calotype.sampling.step import PURE_NOISE, Denoise, Step, at_least_float32
+from calotype.sampling.step import PURE_NOISE, At, Denoise, Step, at_least_float32
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 """Of Gauss's quadrature over [-1, 1], exact to degree 31."""
@@ -33,12 +33,12 @@ def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
     for index, (here, there) in enumerate(pairwise(levels)):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         slopes = [(x - x0) / here, *slopes[:3]]
         mixed = _sum(EQUIDISTANT[len(slopes) - 1], slopes)
         if index == 0 and there > 0 and len(levels) > 2 and here < PURE_NOISE:
             landed = x + mixed * (there - here)
-            mixed = (mixed + (landed - denoise(landed, there)) / there) / 2
+            mixed = (mixed + (landed - denoise(landed, At(there, index))) / there) / 2
         x = x + mixed * (there - here)
         yield Step(index, there, x, x0)
 
@@ -68,7 +68,7 @@ def _walk(
     levels = sigmas.tolist()
     slopes: list[Tensor] = []
     for index, (here, there) in enumerate(pairwise(levels)):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         slopes = [(x - x0) / here, *slopes[: order - 1]]
         if first_order_end and index == len(levels) - 2:
             slopes = slopes[:1]

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, at_least_float32, step_to
+from calotype.sampling.step import At, Denoise, NoiseSource, Step, at_least_float32, step_to
 
 
 def euler(
@@ -23,7 +23,7 @@ def euler(
     """Walk x (B, C, h, w) down the noise levels; eta in [0, 1] is the share of fresh noise."""
     x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         down, up = ancestral(here, there, eta)
         x = step_to(x0, x, here, down)
         if up > 0:
@@ -39,7 +39,7 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> I
     """
     x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         x = x0 + noise(index).to(x) * there if there > 0 else x0
         yield Step(index, there, x, x0)
 

@@ -1,57 +1,132 @@
-"""Guidance: anything that turns a denoiser into a denoiser."""
+"""Guidance: which conditions a step hears, with which weights, and how their x0 are combined."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from calotype.condition import Condition
 from calotype.diffusion import Denoiser, denoised, target
-from calotype.sampling.step import Denoise
+from calotype.sampling.step import At, Denoise
 
-Parts = Sequence[tuple[Condition, Tensor | float]]
-"""Conditions that hold at once, each with its weight, a number or (B, 1, 1, 1)."""
+Weight = float | Tensor
+"""One number for all rows, or (B, 1, 1, 1), one for each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A condition that the result is moved towards, or away from.
+
+    weight: how far, in units of the way from the base's x0 to this condition's.
+    unscaled: the weight where all guidance scales are 1: what rescaling compares with.
+    """
+
+    condition: Condition
+    weight: Weight
+    unscaled: Weight
+
+
+@dataclass(frozen=True, eq=False)
+class Guidance:
+    """What one step hears: x0 = D_0 + scale * sum_k w_k (D_k - D_0).
+
+    D_0 is x0 under ``base``, D_k under term k. Without terms it is D_0: no guidance.
+    rescale: in [0, 1], how much of the output's spread is brought back to what it is at scale 1
+        (Lin et al. 2023, section 3.4).
+    """
+
+    base: Condition
+    terms: tuple[Term, ...] = ()
+    scale: Weight = 1.0
+    rescale: float = 0.0
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The base, then every term's."""
+        return [self.base, *(term.condition for term in self.terms)]
+
+
+Parts = Sequence[tuple[Condition, Weight]]
+"""Conditions that hold at once, each with its weight."""
 
 
 def classifier_free(
-    denoiser: Denoiser,
-    condition: Condition | Parts,
-    negative: Condition,
-    scale: float,
-    rescale: float = 0.0,
-) -> Denoise:
+    condition: Condition | Parts, negative: Condition, scale: Weight, rescale: float = 0.0
+) -> Guidance:
     """From ``negative`` towards ``condition``, ``scale`` times as far as that lies.
 
-    Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 is the condition alone, and
-    calls the network with it alone; any other calls it once with both, stacked, so the two have
-    the same fields and shapes. Of several conditions, the ways to each are added, with their
-    weights (Liu et al. 2022, "Compositional visual generation", equation 11). ``rescale`` in [0, 1]
-    brings the network's output back towards the spread it has with the condition alone (Lin et al.
-    2023, section 3.4).
+    Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 of one condition is that
+    condition alone. Of several, the ways to each are added, with their weights (Liu et al. 2022,
+    "Compositional visual generation", equation 11).
     """
     parts: Parts = [(condition, 1.0)] if isinstance(condition, Condition) else condition
-    (first, weight), *others = parts
-    alone = first if not others and isinstance(weight, float) and weight == 1 else None
-    if scale == 1 and alone is not None:
-        return lambda x, sigma: denoiser(x, sigma, alone)
-    every = Condition.stack([negative, *(part for part, _ in parts)])
+    if _is(scale, 1) and len(parts) == 1 and _is(parts[0][1], 1):
+        return Guidance(parts[0][0])
+    terms = tuple(Term(part, weight, unscaled=weight) for part, weight in parts)
+    return Guidance(negative, terms, scale, rescale)
 
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        rows = torch.cat([x] * (1 + len(parts)))
-        away, *found = denoiser(rows, sigma, every).chunk(1 + len(parts))
-        # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
-        ways = [(one - away) * weight for one, (_, weight) in zip(found, parts, strict=True)]
-        way = functools.reduce(torch.add, ways)
-        guided = away + way * scale
-        if rescale == 0:
-            return guided
-        towards = found[0] if alone is not None else away + way
-        return rescaled(denoiser, guided, towards, x, sigma, rescale)
 
-    return denoise
+def guided(denoiser: Denoiser, guidance: Guidance, x: Tensor, sigma: float) -> Tensor:
+    """x0 (B, C, h, w) of x (B, C, h, w) at a noise level, under a step's guidance.
+
+    The conditions are stacked into one call of the network, so they must have the same fields.
+    Where one call would more than double the longest context, they are stacked into several.
+    """
+    if not guidance.terms:
+        return denoiser(x, sigma, guidance.base)
+    base, *found = _each(denoiser, guidance.conditions, x, sigma)
+    weighted = list(zip(guidance.terms, found, strict=True))
+    # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
+    ways = functools.reduce(torch.add, [(one - base) * term.weight for term, one in weighted])
+    result = base + ways * guidance.scale
+    if guidance.rescale == 0:
+        return result
+    if len(found) == 1 and _is(guidance.terms[0].unscaled, 1):
+        return rescaled(denoiser, result, found[0], x, sigma, guidance.rescale)
+    ways = functools.reduce(torch.add, [(one - base) * term.unscaled for term, one in weighted])
+    return rescaled(denoiser, result, base + ways, x, sigma, guidance.rescale)
+
+
+def _each(
+    denoiser: Denoiser, conditions: Sequence[Condition], x: Tensor, sigma: float
+) -> list[Tensor]:
+    """x0 under each of the conditions, in their order."""
+    found: dict[int, Tensor] = {}
+    for group in _calls([_length(condition) for condition in conditions]):
+        stacked = Condition.stack([conditions[index] for index in group])
+        rows = denoiser(torch.cat([x] * len(group)), sigma, stacked)
+        found |= zip(group, rows.chunk(len(group)), strict=True)
+    return [found[index] for index in range(len(conditions))]
+
+
+def _length(condition: Condition) -> int:
+    return 1 if condition.context is None else condition.context.shape[1]
+
+
+def _calls(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Which contexts of these lengths share a call: numbers of them, by ``share_a_call``."""
+    waiting = list(range(len(lengths)))
+    while waiting:
+        group = [waiting[0]]
+        for index in waiting[1:]:
+            if share_a_call([lengths[one] for one in [*group, index]]):
+                group.append(index)
+        waiting = [index for index in waiting if index not in group]
+        yield group
+
+
+def share_a_call(lengths: Sequence[int]) -> bool:
+    """Whether contexts of these lengths, repeated to a common one, are at most doubled by it."""
+    return math.lcm(*lengths) <= 2 * max(lengths)
+
+
+def _is(weight: Weight, number: float) -> bool:
+    return not isinstance(weight, Tensor) and weight == number
 
 
 def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
@@ -61,8 +136,8 @@ def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
     row, ``share`` of the numbers are smaller than where it is clipped, if that is above ``least``.
     """
 
-    def clipped(x: Tensor, sigma: float) -> Tensor:
-        x0 = denoise(x, sigma)
+    def clipped(x: Tensor, at: At) -> Tensor:
+        x0 = denoise(x, at)
         ranked = x0.abs().flatten(1).sort(dim=1).values
         reach = ranked[:, round(share * (ranked.shape[1] - 1))]
         reach = reach.clamp(min=least).reshape(-1, *[1] * (x0.ndim - 1))
@@ -72,15 +147,16 @@ def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
 
 
 def rescaled(
-    denoiser: Denoiser, guided: Tensor, towards: Tensor, x: Tensor, sigma: float, amount: float
+    denoiser: Denoiser, result: Tensor, reference: Tensor, x: Tensor, sigma: float, amount: float
 ) -> Tensor:
-    """``guided``, its network output brought towards the spread of that of ``towards``.
+    """x0 ``result``, the network output that means it brought towards the spread of another's.
 
-    On the output, not on x0 itself, whose spread holds the picture's too.
+    reference: x0 whose output has the spread aimed at. On the output, not on x0 itself, whose
+    spread holds the picture's too.
     """
     level = torch.tensor(sigma, dtype=torch.float64)
-    output = target(denoiser.prediction, guided, x, level)
-    model = target(denoiser.prediction, towards, x, level)
+    output = target(denoiser.prediction, result, x, level)
+    model = target(denoiser.prediction, reference, x, level)
     ratio = _spread(model) / _spread(output)
     return denoised(denoiser.prediction, output * (1 + amount * (ratio - 1)), x, level)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import PURE_NOISE, Denoise, NoiseSource, Step, at_least_float32
+from calotype.sampling.step import PURE_NOISE, At, Denoise, NoiseSource, Step, at_least_float32
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> Iterator[Step]:
@@ -22,11 +22,11 @@ def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> 
         if there > here:
             x = x + noise(index).to(x) * math.sqrt(there**2 - here**2)
         else:
-            x0 = denoise(x, here)
+            x0 = denoise(x, At(here, index))
             slope = (x - x0) / here
             landed = x + slope * (there - here)
             if there > 0 and here < PURE_NOISE:
-                slope = (slope + (landed - denoise(landed, there)) / there) / 2
+                slope = (slope + (landed - denoise(landed, At(there, index))) / there) / 2
                 landed = x + slope * (there - here)
             x = landed
         yield Step(index, there, x, x0)

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, NoiseSource, Step, at_least_float32, step_to
+from calotype.sampling.step import At, Denoise, NoiseSource, Step, at_least_float32, step_to
 
 
 def dpmpp_2m(
@@ -26,7 +26,7 @@ def dpmpp_2m(
     x = at_least_float32(x)
     before, stride_before = x, 0.0
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         aim, stride = x0, 0.0
         if there > 0:
             stride = math.log(here / there)
@@ -51,7 +51,7 @@ def dpmpp_3m(
     x = at_least_float32(x)
     past: list[tuple[float, Tensor]] = []  # (lambda, x0), the newest first
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         down, up = reverse_sde(here, there, eta)
         x = step_to(x0, x, here, down)
         if there > 0:

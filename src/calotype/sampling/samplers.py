@@ -1,9 +1,11 @@
-"""The table of samplers: each name is a way to walk and the path it has always walked on."""
+"""The table of samplers: each name is a function that walks, and the path that goes with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 from torch import Tensor
 
@@ -32,6 +34,14 @@ from calotype.sampling.step import Denoise, NoiseSource, Step
 from calotype.sampling.unipc import unipc
 
 
+class Walk(Protocol):
+    """A sampler that is ready to go: it takes x down the noise levels and yields every step."""
+
+    def __call__(
+        self, denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource
+    ) -> Iterator[Step]: ...
+
+
 @dataclass(frozen=True)
 class Sampler:
     """One name of the table.
@@ -40,62 +50,60 @@ class Sampler:
     convention: how its path is laid.
     eta: the share of fresh noise when the request names none; None for a sampler without a share.
     draws: whether one without a share draws noise all the same.
+    web_ui: how the web UIs lay the path of this sampler, whatever the model's folder says.
     """
 
     function: Callable[..., Iterator[Step]]
     convention: Convention
     eta: float | None = None
     draws: bool = False
+    web_ui: Convention | None = None
 
-    def walk(
-        self,
-        denoise: Denoise,
-        x: Tensor,
-        sigmas: Tensor,
-        noise: NoiseSource,
-        eta: float | None = None,
-    ) -> Iterator[Step]:
-        """Walk x along the noise levels; ``eta`` None is the sampler's own."""
+    def bind(self, eta: float | None = None) -> Walk:
+        """The function that walks, with its share of noise set; ``eta`` None is the sampler's own.
+
+        Raises UserError for an eta above 0 where the sampler has no share to choose.
+        """
         if self.eta is not None:
-            share = self.eta if eta is None else eta
-            return self.function(denoise, x, sigmas, noise=noise, eta=share)
+            return partial(self.function, eta=self.eta if eta is None else eta)
         if eta:
             raise UserError(
                 f"eta {eta}: this sampler has no share of noise to choose; leave it out"
             )
-        return self.function(denoise, x, sigmas, **({"noise": noise} if self.draws else {}))
+        if self.draws:
+            return self.function
+        return lambda denoise, x, sigmas, *, noise: self.function(denoise, x, sigmas)
 
 
 SAMPLERS = {
     "ddim": Sampler(euler, DDIM, eta=0.0),
     "ddpm": Sampler(euler, DDPM, eta=1.0),
     "plms": Sampler(plms, DDIM),
-    "euler": Sampler(euler, K_DIFFUSION, eta=0.0),
-    "euler_ancestral": Sampler(euler, K_DIFFUSION, eta=1.0),
-    "heun": Sampler(heun, K_DIFFUSION, draws=True),
-    "lms": Sampler(lms, K_DIFFUSION),
-    "dpm2": Sampler(dpm2, K_DIFFUSION, eta=0.0),
-    "dpm2_ancestral": Sampler(dpm2, K_DIFFUSION, eta=1.0),
-    "dpm++2s_ancestral": Sampler(dpmpp_2s, K_DIFFUSION, eta=1.0),
-    "dpm++2m": Sampler(dpmpp_2m, DPM_SOLVER, eta=0.0),
-    "dpm++2m_sde": Sampler(dpmpp_2m, DPM_SOLVER, eta=1.0),
-    "dpm++3m_sde": Sampler(dpmpp_3m, K_DIFFUSION, eta=1.0),
-    "dpm++sde": Sampler(dpmpp_sde, K_DIFFUSION, eta=1.0),
+    "euler": Sampler(euler, K_DIFFUSION, eta=0.0, web_ui=WEB_UI),
+    "euler_ancestral": Sampler(euler, K_DIFFUSION, eta=1.0, web_ui=WEB_UI),
+    "heun": Sampler(heun, K_DIFFUSION, draws=True, web_ui=WEB_UI),
+    "lms": Sampler(lms, K_DIFFUSION, web_ui=WEB_UI),
+    "dpm2": Sampler(dpm2, K_DIFFUSION, eta=0.0, web_ui=SKIPPING),
+    "dpm2_ancestral": Sampler(dpm2, K_DIFFUSION, eta=1.0, web_ui=SKIPPING),
+    "dpm++2s_ancestral": Sampler(dpmpp_2s, K_DIFFUSION, eta=1.0, web_ui=WEB_UI),
+    "dpm++2m": Sampler(dpmpp_2m, DPM_SOLVER, eta=0.0, web_ui=WEB_UI),
+    "dpm++2m_sde": Sampler(dpmpp_2m, DPM_SOLVER, eta=1.0, web_ui=WEB_UI),
+    "dpm++3m_sde": Sampler(dpmpp_3m, K_DIFFUSION, eta=1.0, web_ui=SKIPPING),
+    "dpm++sde": Sampler(dpmpp_sde, K_DIFFUSION, eta=1.0, web_ui=WEB_UI),
     "unipc": Sampler(unipc, DPM_SOLVER),
     "deis": Sampler(deis, DEIS),
     "lcm": Sampler(lcm, LCM, draws=True),
     "restart": Sampler(heun, RESTART, draws=True),
 }
-"""DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart Heun: one function each."""
+"""By name. DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart is Heun's method.
 
-_IN_THE_WEB_UIS = {
-    WEB_UI: "euler euler_ancestral heun lms dpm++2s_ancestral dpm++2m dpm++2m_sde dpm++sde",
-    SKIPPING: "dpm2 dpm2_ancestral dpm++3m_sde",
-}
-# With k_ before the name: on the paths of the web UIs, whatever the folder says of its own.
-for _convention, _names in _IN_THE_WEB_UIS.items():
-    for _name in _names.split():
-        SAMPLERS[f"k_{_name}"] = replace(SAMPLERS[_name], convention=_convention)
+A row with ``web_ui`` is in the table twice: under "k_" and its name it walks the web UIs' path.
+"""
+
+
+for _name, _row in [*SAMPLERS.items()]:
+    if _row.web_ui:
+        SAMPLERS[f"k_{_name}"] = replace(_row, convention=_row.web_ui, web_ui=None)
 
 
 def sampler(name: str) -> Sampler:

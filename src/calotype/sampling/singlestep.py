@@ -14,7 +14,15 @@ from itertools import pairwise
 from torch import Tensor
 
 from calotype.sampling.euler import ancestral
-from calotype.sampling.step import PURE_NOISE, Denoise, NoiseSource, Step, at_least_float32, step_to
+from calotype.sampling.step import (
+    PURE_NOISE,
+    At,
+    Denoise,
+    NoiseSource,
+    Step,
+    at_least_float32,
+    step_to,
+)
 
 
 def dpm2(
@@ -51,12 +59,12 @@ def _walk(
     """Two calls a step, one for a step down to 0; ``land`` goes down by what was seen half-way."""
     x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         down, up = ancestral(here, there, eta)
         if down > 0:
             half = math.sqrt(here * down)
             between = step_to(x0, x, here, half)
-            x0 = denoise(between, half)
+            x0 = denoise(between, At(half, index))
             x = land(x, between, x0, here, half, down)
         else:
             x = x0
@@ -74,14 +82,14 @@ def dpmpp_sde(
     """
     x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         if there > 0:
             half = math.sqrt(here * there)
             down, up = ancestral(here, half, eta)
             between = step_to(x0, x, here, down)
             if up > 0:
                 between = between + noise.between(here, half).to(x) * up
-            x0 = denoise(between, half)
+            x0 = denoise(between, At(half, index))
         down, up = ancestral(here, there, eta)
         x = step_to(x0, x, here, down)
         if up > 0:

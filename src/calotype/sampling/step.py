@@ -1,4 +1,4 @@
-"""Step: what a sampler yields; and the two things that are all it knows of the world."""
+"""Step: what a sampler yields, beside the three types that are all it knows of the world."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-Denoise = Callable[[Tensor, float], Tensor]
-"""(x, sigma) -> x0, where x = x0 + sigma n."""
+
+@dataclass(frozen=True)
+class At:
+    """Where on its path a sampler asks for x0.
+
+    sigma: the noise level of x; in a solver of second order also between two levels of the path.
+    step: the step that is being taken, counted from 0. What changes along the path (guidance,
+        prompts, change maps) reads the step: a level may come twice, and a solver looks ahead.
+    """
+
+    sigma: float
+    step: int
+
+
+Denoise = Callable[[Tensor, At], Tensor]
+"""(x, at) -> x0, both (B, C, h, w), where x = x0 + at.sigma n."""
 
 
 class NoiseSource(Protocol):

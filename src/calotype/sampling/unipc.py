@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from calotype.sampling.step import Denoise, Step, at_least_float32, step_to
+from calotype.sampling.step import At, Denoise, Step, at_least_float32, step_to
 
 
 def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
@@ -21,7 +21,7 @@ def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     past: list[tuple[float, Tensor]] = []  # (sigma, x0), the newest first
     left, curved = x, False  # where the last step set out, and whether it was of second order
     for index, (here, there) in enumerate(pairwise(levels)):
-        x0 = denoise(x, here)
+        x0 = denoise(x, At(here, index))
         if past and here < past[0][0]:
             x = step_to(corrected(past, here, x0, curved), left, past[0][0], here)
         past, left = [(here, x0), *past[:1]], x

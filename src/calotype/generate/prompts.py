@@ -1,0 +1,121 @@
+"""The prompts of a batch: the texts that hold at each step, and the guidance that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from calotype.condition import Condition
+from calotype.conditioning import Prompts
+from calotype.conditioning.grammar import parts_by_step, resolve_schedule
+from calotype.conditioning.prompt import chunks
+from calotype.generate.request import Request, Sampling
+from calotype.model import LatentDiffusion
+from calotype.sampling import Guidance, classifier_free, share_a_call
+from calotype.sampling.guidance import Weight
+
+Encode = Callable[[Prompts], Condition]
+"""What the model makes of a batch's texts, one row each."""
+
+
+@dataclass(frozen=True)
+class PromptSchedule:
+    """The texts of one picture along its steps.
+
+    parts: those that hold at once, each with its weight and its text at every step.
+    negative: what guidance leads away from, at every step.
+    """
+
+    parts: Sequence[tuple[float, Sequence[str]]]
+    negative: Sequence[str]
+
+
+def prompt_schedule(request: Request) -> PromptSchedule:
+    """The texts of a request of one picture; UserError for more parts than there can be."""
+    steps, literal = request.sampling.steps, request.weighting == "none"
+    negative = request.negative_prompt
+    return PromptSchedule(
+        parts_by_step(request.prompts[0], steps, literal),
+        [negative if literal else resolve_schedule(negative, k, steps) for k in range(steps)],
+    )
+
+
+def guidance_by_step(
+    model: LatentDiffusion, requests: Sequence[Request], encode: Encode
+) -> list[Guidance]:
+    """The guidance of every step of the path; the same record as long as nothing changes.
+
+    requests: one a picture, all with the same batch key.
+    """
+    one = requests[0]
+    if model.conditioner.text is None:
+        return [Guidance(Condition())] * one.sampling.steps
+    rows = [prompt_schedule(request) for request in requests]
+    most = max(len(row.parts) for row in rows)
+    # A prompt of fewer parts than another has empty ones, which count nothing.
+    empty = (0.0, [""] * one.sampling.steps)
+    parts = [[*row.parts, *[empty] * (most - len(row.parts))] for row in rows]
+    weights = [_by_row([row[k][0] for row in parts], model.device) for k in range(most)]
+
+    def condition(texts: Sequence[str]) -> Condition:
+        return encode(Prompts(tuple(texts), one.weighting, one.clip_skip))
+
+    found: dict[object, Guidance] = {}
+    steps: list[Guidance] = []
+    for step in range(one.sampling.steps):
+        texts = tuple(tuple(row[k][1][step] for row in parts) for k in range(most))
+        negatives = tuple(row.negative[step] for row in rows)
+        scales = tuple(guidance_scale(request.sampling, step) for request in requests)
+        key = texts, negatives, scales
+        if key not in found:
+            each = [(condition(t), weight) for t, weight in zip(texts, weights, strict=True)]
+            scale, rescale = _by_row(scales, model.device), one.sampling.guidance_rescale
+            found[key] = classifier_free(each, condition(negatives), scale, rescale)
+        steps.append(found[key])
+    return steps
+
+
+def guidance_scale(sampling: Sampling, step: int) -> float:
+    """The guidance scale of a step: 1 outside of the part of the path that is asked for."""
+    place = (step + 0.5) / sampling.steps
+    if not sampling.guidance_start <= place <= sampling.guidance_end:
+        return 1.0
+    return sampling.scale_at(step)
+
+
+def _by_row(numbers: Sequence[float], device: torch.device) -> Weight:
+    """One number where it is the same for every picture, else (B, 1, 1, 1)."""
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    return torch.tensor(numbers, device=device).reshape(-1, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How many chunks the texts of one picture have, at whichever step."""
+
+    positive: frozenset[int]
+    negative: frozenset[int]
+
+    def fit(self, others: Sequence[Lengths]) -> bool:
+        """Whether one tensor can hold the contexts of all at no more than twice the longest."""
+        rows = [self, *others]
+        return all(
+            share_a_call(list(frozenset.union(*counts)))
+            for counts in ([row.positive for row in rows], [row.negative for row in rows])
+        )
+
+
+def prompt_lengths(model: LatentDiffusion, request: Request) -> Lengths:
+    """The lengths of a picture's texts; UserError for more parts or chunks than there can be."""
+    if model.conditioner.text is None:
+        return Lengths(frozenset({1}), frozenset({1}))
+    tokenizer, schedule = model.text.tokenizer, prompt_schedule(request)
+
+    def count(texts: Sequence[str]) -> frozenset[int]:
+        return frozenset(len(chunks(tokenizer, text, request.weighting)) for text in set(texts))
+
+    positive = [text for _, texts in schedule.parts for text in texts]
+    return Lengths(count(positive), count(schedule.negative))
