@@ -1,4 +1,8 @@
-"""The UNet in CompVis' files: input_blocks, middle_block, output_blocks."""
+"""The UNet in CompVis' files: input_blocks, middle_block, output_blocks.
+
+The layers of attention without a context keep our names, so that only files of our own hold such a
+UNet: CompVis' programs fuse queries, keys and values head by head, which no ``Place`` describes.
+"""
 
 from __future__ import annotations
 
