@@ -48,7 +48,7 @@ def autoencoder_alone(path: Path) -> Component[Any] | None:
     if path.is_dir():
         inside = {place.name for place in path.iterdir()}
         more = inside & {INDEX, UNET.folder, CLIP_TEXT.folder}
-        found = inside & {"config.json", AUTOENCODER_KL.folder}
+        found = inside & {"config.json", *FOLDERS}
         return read_autoencoder(path) if found and not more else None
     single = open_single_file(path)
     return None if single.whole else autoencoder_in(single)
