@@ -128,5 +128,6 @@ def repeat_to_common_length(contexts: Sequence[Tensor]) -> Tensor:
     of the length of another. It costs time: contexts of 3 and 5 chunks become 15. Whether to pay
     it is the caller's to decide: see ``sampling.guidance.share_a_call``.
     """
-    length = math.lcm(*(context.shape[1] for context in contexts))
-    return torch.cat([context.repeat(1, length // context.shape[1], 1) for context in contexts])
+    lengths = [context.shape[1] for context in contexts]
+    times = [math.lcm(*lengths) // length for length in lengths]
+    return torch.cat([c.repeat(1, n, 1) for c, n in zip(contexts, times, strict=True)])

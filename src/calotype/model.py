@@ -45,7 +45,7 @@ class LatentDiffusion:
     @property
     def factor(self) -> int:
         """How many pixels a latent is wide; the sides of a picture are multiples of it."""
-        return self.autoencoder.factor
+        return self.autoencoder.config.factor
 
     @property
     def device(self) -> torch.device:
@@ -68,13 +68,14 @@ class LatentDiffusion:
     @property
     def routes(self) -> set[str]:
         """The fields of Condition that the UNet needs: see ``calotype.condition``."""
-        config = self.unet.config
-        needed = {
-            "context": config.reads_context,
-            "vector": self.unet.class_embedding is not None,
-            "concat": config.in_channels > self.autoencoder.config.diffused_channels,
-        }
-        return {route for route, need in needed.items() if need}
+        needed: set[str] = set()
+        if self.unet.config.reads_context:
+            needed.add("context")
+        if self.unet.class_embedding is not None:
+            needed.add("vector")
+        if self.unet.config.in_channels > self.autoencoder.config.diffused_channels:
+            needed.add("concat")
+        return needed
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None

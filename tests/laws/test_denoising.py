@@ -77,12 +77,12 @@ def prepared(sampler: str = "ddim", rows: int = 2, side: int = 32, **sampling) -
 @torch.inference_mode()
 def latents_of(denoising: Denoising) -> Tensor:
     """The latents that the last of a chain of walks comes to."""
-    latents = None
-    for walk in denoising.walks():
+    latents, walk = None, denoising
+    while walk:
         x = walk.begin(latents)
         for step in steps(walk, x):
             x = step.x
-        latents = x * walk.path.final_alpha
+        latents, walk = x * walk.path.final_alpha, walk.then
     assert latents is not None
     return latents
 
@@ -108,8 +108,11 @@ def masked(denoising: Denoising, z: Tensor, mask: Tensor) -> Denoising:
         return inside
 
     inner = denoising.wrap
-    source = Source(torch.zeros(len(z), 3, 32, 32), z)
-    return replace(denoising, wrap=lambda denoise: keep(inner(denoise)), source=source)
+    return replace(
+        denoising,
+        wrap=lambda denoise: keep(inner(denoise) if inner else denoise),
+        source=Source(torch.zeros(len(z), 3, 32, 32), z),
+    )
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calotype.condition import Condition
 from calotype.presets import scenes, sd1
-from calotype.unet import Plan, UNet, UNetConfig, plan, published, table
+from calotype.unet import Plan, UNet, UNetConfig, plan, plan_table, published
 
 
 @st.composite
@@ -112,7 +112,7 @@ def test_every_plan_runs_at_any_size(config, height, width):
 def test_a_table_has_a_line_for_each_residual_block():
     for config in (sd1.UNET, scenes.UNET):
         whole = plan(config)
-        lines = table(whole).splitlines()
+        lines = plan_table(whole).splitlines()
         rows = sum(len(block.resnets) + block.resampled for block in whole.blocks)
         assert len(lines) == 1 + rows
         assert len({line.index("->") for line in lines if "->" in line}) == 1

@@ -1,6 +1,7 @@
 """The drawing is true: ARCHITECTURE.md names the files there are; `import calotype` is light."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -55,3 +56,16 @@ def test_nothing_downloads_or_stores_at_import():
         "assert torch.get_num_threads() == threads and torch.is_grad_enabled()\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_public_name_has_one_meaning():
+    """What two rooms offer under one name is one thing."""
+    homes: dict[str, dict[str, object]] = {}
+    for path in sorted(PACKAGE.rglob("__init__.py")):
+        name = ".".join(["calotype", *path.parent.relative_to(PACKAGE).parts])
+        room = importlib.import_module(name)
+        for public in getattr(room, "__all__", ()):
+            homes.setdefault(public, {})[name] = getattr(room, public)
+    for public, rooms in homes.items():
+        first, *others = rooms.values()
+        assert all(other is first for other in others), f"{public} in {', '.join(rooms)}"

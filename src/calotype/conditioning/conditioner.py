@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -25,7 +25,7 @@ class Conditioner(nn.Module):
         self.embedders = nn.ModuleList(embedders)
 
     def __iter__(self) -> Iterator[Embedder]:
-        return (cast(Embedder, embedder) for embedder in self.embedders)
+        return iter(cast(Iterable[Embedder], self.embedders))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -35,7 +35,10 @@ class Conditioner(nn.Module):
     @property
     def text(self) -> TextEmbedder | None:
         """The embedder that reads prompts; None in a model without words."""
-        return next((e for e in self.embedders if isinstance(e, TextEmbedder)), None)
+        for embedder in self.embedders:
+            if isinstance(embedder, TextEmbedder):
+                return embedder
+        return None
 
     def forward(self, known: Mapping[str, Any], keep: Tensor | None = None) -> Condition:
         """The Condition of B pictures from B values in each field that the embedders read.

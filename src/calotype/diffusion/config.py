@@ -159,10 +159,14 @@ class SchedulerConfig:
     @cached_property
     def schedule(self) -> Schedule:
         """The tables; a last alpha-bar of zero terminal SNR is floored at 1e-12."""
-        return self.schedule_with(zero_snr_floor=1e-12)
+        return self._schedule(zero_snr_floor=1e-12)
 
-    def schedule_with(self, zero_snr_floor: float) -> Schedule:
-        """The tables with another floor under zero terminal SNR (other programs have theirs)."""
+    @cached_property
+    def schedule_of_others(self) -> Schedule:
+        """The tables with diffusers' floor under zero terminal SNR, in all but DDIM and DDPM."""
+        return self._schedule(zero_snr_floor=2.0**-24)
+
+    def _schedule(self, zero_snr_floor: float) -> Schedule:
         alphas_cumprod = (1 - self._betas()).cumprod(0)
         if self.rescale_betas_zero_snr:
             alphas_cumprod = zero_terminal_snr(alphas_cumprod, zero_snr_floor)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PIL.Image import Image
@@ -41,7 +41,7 @@ class Denoising:
     network: what is called at a step of the whole path. Parts wrap it:
         ``lambda step: tiled(inner(step))``.
     guidance: what each step of the whole path hears.
-    wrap: changes x0, or x before the network sees it: masks, thresholds.
+    wrap: changes x0, or x before the network sees it: masks, thresholds. None: nothing does.
     begin: the latents (B, C, h, w) that the walk before came to, None for the first -> x at the
         first noise level, in Karras coordinates.
     finish: what is done to the finished pictures; that of the last walk counts.
@@ -60,15 +60,9 @@ class Denoising:
     begin: Callable[[Tensor | None], Tensor]
     first: int = 0
     source: Source | None = None
-    wrap: Callable[[Denoise], Denoise] = lambda denoise: denoise
+    wrap: Callable[[Denoise], Denoise] | None = None
     finish: Callable[[list[Image]], list[Image]] = list
     then: Denoising | None = None
-
-    def walks(self) -> Iterator[Denoising]:
-        """This walk and those that follow it."""
-        yield self
-        if self.then:
-            yield from self.then.walks()
 
 
 def each_term(denoising: Denoising, change: Callable[[Condition], Condition]) -> Denoising:

@@ -55,8 +55,11 @@ class Key:
 
 def write_infotext(request: Request, provenance: Provenance) -> str:
     """The text for a request of one picture."""
-    pairs = ((key.name, key.write(request, provenance)) for key in KEYS)
-    line = [f"{name}: {_quoted(value)}" for name, value in pairs if value is not None]
+    line: list[str] = []
+    for key in KEYS:
+        value = key.write(request, provenance)
+        if value is not None:
+            line.append(f"{key.name}: {_quoted(value)}")
     negative = [f"{NEGATIVE} {request.negative_prompt}"] if request.negative_prompt else []
     return "\n".join([request.prompts[0], *negative, ", ".join(line)])
 
@@ -66,7 +69,7 @@ def _number(value: float) -> str:
 
 
 def _quoted(value: str) -> str:
-    risky = any(mark in value for mark in ',:\n"') or value != value.strip()
+    risky = re.search('[,:\n"]', value) or value != value.strip()
     return json.dumps(value, ensure_ascii=False) if risky else value
 
 
@@ -181,10 +184,6 @@ def _read_size(text: str) -> dict[str, int]:
     return {"width": int(width), "height": int(height)}
 
 
-def _write_schedule(request: Request, provenance: Provenance) -> str:
-    return web_ui_schedule(request.sampling.sampler, request.sampling.schedule)
-
-
 def _write_walk(request: Request, provenance: Provenance) -> str | None:
     """Our names of sampler and schedule, where the web UI's mean others."""
     sampler, schedule = request.sampling.sampler, request.sampling.schedule
@@ -214,7 +213,11 @@ _WEIGHTING = {"Original": "a1111", **{theirs: ours for ours, theirs in EMPHASIS.
 KEYS = (
     _key("Steps", "sampling.steps", int),
     _key("Sampler", "sampling.sampler", str, WEB_UI_SAMPLERS.get),
-    Key("Schedule type", _write_schedule, lambda text: {"sampling.schedule": text}),
+    Key(
+        "Schedule type",
+        lambda request, _: web_ui_schedule(request.sampling.sampler, request.sampling.schedule),
+        lambda text: {"sampling.schedule": text},
+    ),
     _key("CFG scale", "sampling.guidance_scale", float, _number),
     _key("Seed", "sampling.seed", int),
     Key("Size", _write_size, _read_size),

@@ -65,9 +65,9 @@ def guidance_by_step(
     found: dict[object, Guidance] = {}
     steps: list[Guidance] = []
     for step in range(one.sampling.steps):
-        texts = tuple(tuple(row[k][1][step] for row in parts) for k in range(most))
-        negatives = tuple(row.negative[step] for row in rows)
-        scales = tuple(guidance_scale(request.sampling, step) for request in requests)
+        texts = tuple(zip(*[[each[step] for _, each in row] for row in parts], strict=True))
+        negatives = tuple([row.negative[step] for row in rows])
+        scales = tuple([guidance_scale(request.sampling, step) for request in requests])
         key = texts, negatives, scales
         if key not in found:
             each = [(condition(t), weight) for t, weight in zip(texts, weights, strict=True)]

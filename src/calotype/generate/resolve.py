@@ -26,8 +26,8 @@ def resolve(model: LatentDiffusion, request: Request) -> Request:
 def _check_routes(model: LatentDiffusion, request: Request) -> None:
     """UserError unless the UNet is given all that it needs, and reads the words that are given."""
     name = model.name
-    given = {embedder.route for embedder in model.conditioner if embedder.field == "captions"}
-    missing = model.routes - given
+    text = model.conditioner.text
+    missing = model.routes - ({text.route} if text else set())
     if "concat" in missing:
         takes, latent = model.unet.config.in_channels, model.autoencoder.config.diffused_channels
         raise UserError(
@@ -38,11 +38,11 @@ def _check_routes(model: LatentDiffusion, request: Request) -> None:
         raise UserError(f'model "{name}" wants classes beside the words; give one without')
     if "context" in missing:
         raise UserError(f'model "{name}" has no text encoder, but its UNet reads a context')
-    if model.conditioner.text is None:
+    if text is None:
         if any(request.prompts) or request.negative_prompt:
             raise UserError(f'prompt: model "{name}" has no text encoder; leave the prompt empty')
         return
-    layers = len(model.text.encoder.text_model.encoder.layers)
+    layers = len(text.encoder.text_model.encoder.layers)
     if request.clip_skip > layers:
         raise UserError(f"clip_skip = {request.clip_skip}: the text encoder has {layers} layers")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from operator import attrgetter
 
 import torch
 from PIL.Image import Image
@@ -37,7 +38,7 @@ def run(
     """The pictures of a request, in order; see ``events``."""
     happened = events(model, request, inputs, batch_size=batch_size, deterministic=deterministic)
     pictures = [event for event in happened if isinstance(event, Picture)]
-    return sorted(pictures, key=lambda picture: picture.index)
+    return sorted(pictures, key=attrgetter("index"))
 
 
 @torch.inference_mode()
@@ -69,17 +70,18 @@ def events(
     for batch, prepared in prepared_batches(
         model, singles, inputs or {}, 1 if deterministic else batch_size
     ):
-        walks = list(prepared.walks())
-        latents = None
-        for denoising in walks:
-            x = denoising.begin(latents)
-            for step in steps(denoising, x):
+        latents, walk = None, prepared
+        while True:
+            x = walk.begin(latents)
+            for step in steps(walk, x):
                 x, done = step.x, done + len(batch)
                 yield Progress(done, total)
-                yield Preview(batch, step.x0, partial(decode, denoising.model, step.x0))
-            latents = x * denoising.path.final_alpha
-        assert latents is not None
-        images = walks[-1].finish(decode(walks[-1].model, latents))
+                yield Preview(batch, step.x0, partial(decode, walk.model, step.x0))
+            latents = x * walk.path.final_alpha
+            if walk.then is None:
+                break
+            walk = walk.then
+        images = walk.finish(decode(walk.model, latents))
         for index, image, single in zip(batch, images, prepared.requests, strict=True):
             yield Picture(index, image, single, provenance)
 
@@ -96,7 +98,7 @@ def steps(denoising: Denoising, x: Tensor) -> Iterator[Step]:
         denoiser = replace(denoising.denoiser, network=denoising.network(at.step))
         return guided(denoiser, denoising.guidance[at.step], x, at.sigma)
 
-    wrapped = denoising.wrap(denoise)
+    wrapped = denoising.wrap(denoise) if denoising.wrap else denoise
     yield from denoising.sampler(
         lambda x, at: wrapped(x, At(at.sigma, at.step + first)),
         x,
@@ -136,17 +138,19 @@ def prepared_batches(
 ) -> Iterator[tuple[list[int], Denoising]]:
     """Batches of resolved requests of one picture each: their numbers, and all that makes them."""
     encode = lru_cache(TEXTS_KEPT)(lambda prompts: model.conditioner({"captions": prompts}))
-    lengths = [prompt_lengths(model, request) for request in requests]
-    for batch in batches(requests, lengths, batch_size):
+    for batch in batches(requests, partial(prompt_lengths, model), batch_size):
         yield batch, prepare(model, [requests[number] for number in batch], inputs, encode)
 
 
 def batches(
-    requests: Sequence[Request], lengths: Sequence[Lengths], batch_size: int | None
+    requests: Sequence[Request],
+    lengths_of: Callable[[Request], Lengths],
+    batch_size: int | None,
 ) -> Iterator[list[int]]:
     """Numbers of resolved requests that are made side by side: of one batch key, as many as fit.
 
-    lengths: of their prompts; those that would make each other's contexts much longer are parted.
+    lengths_of: of a request's prompts; those that would make each other's contexts much longer are
+        not in one batch.
     """
     groups: dict[Request, list[int]] = {}
     for number, request in enumerate(requests):
@@ -155,9 +159,14 @@ def batches(
         assert key.width
         assert key.height
         room = batch_size or max(1, PIXELS_PER_BATCH // (key.width * key.height))
+        if room == 1 or len(numbers) == 1:
+            for number in numbers:
+                yield [number]
+            continue
+        lengths = {number: lengths_of(requests[number]) for number in numbers}
         batch: list[int] = []
         for number in numbers:
-            others = [lengths[each] for each in batch]
+            others = [lengths[other] for other in batch]
             if batch and (len(batch) == room or not lengths[number].fit(others)):
                 yield batch
                 batch = []

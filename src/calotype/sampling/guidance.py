@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +48,7 @@ class Guidance:
     @property
     def conditions(self) -> list[Condition]:
         """The base, then every term's."""
-        return [self.base, *(term.condition for term in self.terms)]
+        return [self.base, *[term.condition for term in self.terms]]
 
 
 Parts = Sequence[tuple[Condition, Weight]]
@@ -97,27 +97,26 @@ def _each(
 ) -> list[Tensor]:
     """x0 under each of the conditions, in their order."""
     found: dict[int, Tensor] = {}
-    for group in _calls([_length(condition) for condition in conditions]):
+    for group in _calls(conditions):
         stacked = Condition.stack([conditions[index] for index in group])
         rows = denoiser(torch.cat([x] * len(group)), sigma, stacked)
         found |= zip(group, rows.chunk(len(group)), strict=True)
     return [found[index] for index in range(len(conditions))]
 
 
-def _length(condition: Condition) -> int:
-    return 1 if condition.context is None else condition.context.shape[1]
-
-
-def _calls(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Which contexts of these lengths share a call: numbers of them, by ``share_a_call``."""
-    waiting = list(range(len(lengths)))
-    while waiting:
-        group = [waiting[0]]
-        for index in waiting[1:]:
-            if share_a_call([lengths[one] for one in [*group, index]]):
-                group.append(index)
-        waiting = [index for index in waiting if index not in group]
-        yield group
+def _calls(conditions: Sequence[Condition]) -> list[list[int]]:
+    """Which conditions share a call, by number: see ``share_a_call``."""
+    groups: list[tuple[list[int], list[int]]] = []  # numbers, lengths of contexts
+    for index, condition in enumerate(conditions):
+        length = 1 if condition.context is None else condition.context.shape[1]
+        for numbers, lengths in groups:
+            if share_a_call([*lengths, length]):
+                numbers.append(index)
+                lengths.append(length)
+                break
+        else:
+            groups.append(([index], [length]))
+    return [numbers for numbers, _ in groups]
 
 
 def share_a_call(lengths: Sequence[int]) -> bool:

@@ -30,8 +30,6 @@ BY_LEVEL = ("karras", "exponential", "align_your_steps")  # the others space tim
 ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 """For Stable Diffusion 1.5 in 10 steps (Sabour et al. 2024); others by log-linear interpolation."""
 
-_ZERO_SNR_FLOOR = 2.0**-24  # that of diffusers, in all its schedulers but DDIM and DDPM
-
 
 @dataclass(frozen=True)
 class Convention:
@@ -49,8 +47,8 @@ class Convention:
         run over the path's own ends and timesteps are fractional.
     skips: one level more is laid, and the last above the end left out.
     restarts: the path goes up again on its way: see ``with_restarts``.
-    zero_snr_floor: under the last alpha-bar, where the folder asks for zero terminal SNR; None for
-        that of ``SchedulerConfig.schedule``.
+    zero_snr_of_others: whether the last level of zero terminal SNR is as noisy as in diffusers'
+        schedulers other than DDIM and DDPM: ``SchedulerConfig.schedule_of_others``.
     """
 
     spacing: str
@@ -61,20 +59,20 @@ class Convention:
     restarts: bool = False
     skips: bool = False
     own: bool = False
-    zero_snr_floor: float | None = None
+    zero_snr_of_others: bool = False
 
 
 DDIM = Convention(spacing="leading", nodes="whole", start="prior", end="config")
 DDPM = replace(DDIM, end="zero")
 K_DIFFUSION = Convention(
-    spacing="linspace", nodes="fractional", start="spacing", zero_snr_floor=_ZERO_SNR_FLOOR
+    spacing="linspace", nodes="fractional", start="spacing", zero_snr_of_others=True
 )
 DPM_SOLVER = Convention(
     spacing="linspace",
     nodes="intervals",
     start="prior",
     karras_whole=True,
-    zero_snr_floor=_ZERO_SNR_FLOOR,
+    zero_snr_of_others=True,
 )
 DEIS = replace(DPM_SOLVER, end="first")
 LCM = replace(DDPM, spacing=DISTILLED, own=True)
@@ -114,9 +112,7 @@ def convention_path(
         raise UserError(
             f'spacing "{spacing}": must be one of {allowed}{nearest(spacing, SPACINGS)}'
         )
-    schedule = config.schedule
-    if convention.zero_snr_floor is not None:
-        schedule = config.schedule_with(convention.zero_snr_floor)
+    schedule = config.schedule_of_others if convention.zero_snr_of_others else config.schedule
     if spacing is None and not convention.own:
         spacing = "karras" if config.use_karras_sigmas else config.timestep_spacing
     spacing = spacing or convention.spacing

@@ -1,7 +1,7 @@
 """Noisy latent + Condition -> output: the conditional UNet of latent diffusion."""
 
 from calotype.unet.config import UNetConfig
-from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, table
+from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, plan_table
 from calotype.unet.unet import Encoded, UNet
 
 __all__ = [
@@ -13,5 +13,5 @@ __all__ = [
     "UNet",
     "UNetConfig",
     "plan",
-    "table",
+    "plan_table",
 ]

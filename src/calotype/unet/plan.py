@@ -172,7 +172,7 @@ def _attention(config: UNetConfig, level: int, middle: bool = False) -> Attentio
     )
 
 
-def table(plan: Plan) -> str:
+def plan_table(plan: Plan) -> str:
     """The plan as text: a line for each residual block, with the attention that follows it."""
     lines = ["block          size    in + skip ->  out  heads x dim (layers)"]
     for block in plan.blocks:
