@@ -17,6 +17,7 @@ KINDS = (
     "supervised",
     "features",
     "reader",
+    "maps",
 )
 
 
@@ -40,7 +41,8 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
         table["autoencoder"] |= {"start": autoencoder, "decoder_only": True, "norm": "l2"}
     else:
         table |= {"task": kind, "autoencoder": None}
-        table["data"] = {"source": "scenes", "count": 3, "size": 128 if kind == "reader" else 32}
+        size = 128 if kind in ("reader", "maps") else 32
+        table["data"] = {"source": "scenes", "count": 3, "size": size}
         if kind == "text":
             table["text"] = {"preset": "tiny", "vocabulary": 600}
     return TrainSettings.model_validate(table)

@@ -27,6 +27,7 @@ from calotype.training.task import Task
 from calotype.training.tasks.autoencoder import AutoencoderTask
 from calotype.training.tasks.diffusion import DiffusionTask
 from calotype.training.tasks.features import FeaturesTask
+from calotype.training.tasks.maps import MapsTask
 from calotype.training.tasks.reader import ReaderTask
 from calotype.training.tasks.text import TextTask
 
@@ -35,6 +36,7 @@ TASKS: dict[str, Callable[[TrainSettings, ReportProgress], Task]] = {
     "text": TextTask,
     "diffusion": DiffusionTask,
     "features": FeaturesTask,
+    "maps": MapsTask,
     "reader": ReaderTask,
 }
 

@@ -123,7 +123,7 @@ class LoopSettings(Settings):
 class TrainSettings(Settings):
     """A training run."""
 
-    task: Literal["autoencoder", "text", "diffusion", "reader", "features"] = Field(
+    task: Literal["autoencoder", "text", "diffusion", "reader", "maps", "features"] = Field(
         description="what is trained"
     )
     out: Path = Field(description="folder of the run: checkpoints, journal, pictures, model")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_safetensors
-from calotype.diffusion import normal, uniform
+from calotype.diffusion import uniform
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import contact_sheet, to_images
@@ -20,9 +19,9 @@ from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, shows
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import ReportProgress, open_source, reading_table, scenes_of
+from calotype.training.spoiling import spoil
 from calotype.training.task import Loss, Task
 
-NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
 PREVIEW_PICTURES = 64  # pictures read for the preview
 
 
@@ -53,7 +52,7 @@ class ReaderTask(Task):
         pictures, wanted = batch.pictures.to(device), batch.targets.to(device)
         pictures = torch.where(mirrored, pictures.flip(-1), pictures)
         wanted = torch.where(mirrored, mirror(wanted), wanted)
-        cells, grounds = self.reader(spoiled(pictures, seed, positions))
+        cells, grounds = self.reader(spoil(pictures, seed, positions))
         found = losses(cells, grounds, wanted)
         return Loss(torch.stack([*found.values()]).sum(), found)
 
@@ -79,18 +78,3 @@ def mirror(wanted: Tensor) -> Tensor:
     turned = wanted.flip(-1)
     turned[:, 5] = -turned[:, 5]
     return turned
-
-
-def spoiled(pictures: Tensor, seed: int, positions: Tensor) -> Tensor:
-    """Pictures a little out of focus, blotched, darker or flatter: what is read is seldom clean."""
-
-    def draw(purpose: str) -> Tensor:
-        return uniform(seed, positions, purpose).to(pictures)[:, None, None, None]
-
-    soft = F.avg_pool2d(pictures, 5, stride=1, padding=2, count_include_pad=False)
-    found = torch.lerp(pictures, soft, draw("softness"))
-    found = found * (1 + CONTRAST * (2 * draw("contrast") - 1))
-    found = found + BRIGHTNESS * (2 * draw("brightness") - 1)
-    blotches = normal(seed, positions, "noise", (3, SIZE // 4, SIZE // 4)).to(pictures)
-    noise = F.interpolate(blotches, (SIZE, SIZE), mode="bilinear")
-    return found + NOISE * draw("noisiness") * noise
