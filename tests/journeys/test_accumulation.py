@@ -7,7 +7,7 @@ import pytest
 import torch
 from runs import BATCH, changed, run_of
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.training import TrainSettings, train
 from calotype.training.state import checkpoints
 

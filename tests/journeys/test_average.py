@@ -8,7 +8,7 @@ import pytest
 import torch
 from runs import BATCH, autoencoder_run
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.cli.app import main
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train

@@ -8,7 +8,7 @@ import torch
 from runs import BATCH, run_of
 
 from calotype.autoencoder import Norm, autoencoder_of, reconstruction_loss
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.diffusion import normal
 from calotype.presets import autoencoder_config
 from calotype.training import TrainSettings, train

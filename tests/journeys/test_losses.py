@@ -10,7 +10,7 @@ import pytest
 import torch
 from runs import BATCH, diffusion_run, run_of
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.diffusion import training_loss
 from calotype.training import TrainSettings, train
 from calotype.training.noise_and_timesteps import added_noise, even_timesteps

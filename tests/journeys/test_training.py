@@ -13,7 +13,7 @@ from runs import BATCH, KINDS, autoencoder_run, diffusion_run, run_of
 import calotype
 from calotype.autoencoder import VQAutoencoder, autoencoder_of
 from calotype.checkpoints import load_autoencoder, load_text, save_component
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.data import FolderData
 from calotype.diffusion import normal
 from calotype.errors import UserError

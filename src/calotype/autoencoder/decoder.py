@@ -1,4 +1,4 @@
-"""The decoder: a latent back to its picture."""
+"""The decoder of an autoencoder: latent -> picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calotype.layers import GroupNormSiLU, Upsample
 
 
 class UpBlock(Level):
-    """A level, then twice the size unless it is the last."""
+    """A level, then upsampling unless it is the last: (B, C_in, h, w) -> (B, C_out, 2h, 2w)."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The encoder: a picture to the moments of its latent."""
+"""The encoder of an autoencoder: picture -> the moments of its latent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calotype.layers import Downsample, GroupNormSiLU
 
 
 class DownBlock(Level):
-    """A level, then half the size unless it is the last."""
+    """A level, then downsampling unless it is the last: (B, C_in, h, w) -> (B, C_out, h/2, w/2)."""
 
     def __init__(
         self,

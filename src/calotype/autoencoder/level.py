@@ -1,4 +1,4 @@
-"""A level of encoder or decoder: the residual blocks of one resolution, with their attentions."""
+"""Level: the residual blocks of encoder or decoder at one resolution, with their attention."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from calotype.autoencoder.middle import NORM_EPS, attention_of_one_head
+from calotype.autoencoder.middle import NORM_EPS, single_head_attention
 from calotype.layers import ResnetBlock
 
 
 class Level(nn.Module):
-    """(B, in_channels, h, w) -> (B, out_channels, h, w): ``layers`` residual blocks, each with an
-    attention after it where there is one.
+    """``layers`` residual blocks, each followed by attention where ``attention`` is set:
+    (B, in_channels, h, w) -> (B, out_channels, h, w).
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Level(nn.Module):
         )
         count = layers if attention else 0
         self.attentions = nn.ModuleList(
-            attention_of_one_head(out_channels, groups) for _ in range(count)
+            single_head_attention(out_channels, groups) for _ in range(count)
         )
 
     def forward(self, x: Tensor) -> Tensor:

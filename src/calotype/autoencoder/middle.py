@@ -1,4 +1,4 @@
-"""The middle of encoder and decoder: two residual blocks around an attention over all places."""
+"""The middle of encoder and decoder: two residual blocks around self-attention."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from calotype.layers import PixelAttention, ResnetBlock
 NORM_EPS = 1e-6  # of every norm in the published autoencoders
 
 
-def attention_of_one_head(channels: int, groups: int) -> PixelAttention:
-    """The attention of the published autoencoders."""
+def single_head_attention(channels: int, groups: int) -> PixelAttention:
+    """The attention of the published autoencoders, which has one head."""
     return PixelAttention(channels, 1, groups=groups, eps=NORM_EPS)
 
 
 class MiddleBlock(nn.Module):
-    """(B, C, h, w) -> (B, C, h, w) at the smallest size; the attention can be left out."""
+    """The block at the lowest resolution: (B, C, h, w) -> (B, C, h, w)."""
 
     def __init__(self, channels: int, groups: int, attention: bool) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class MiddleBlock(nn.Module):
             ResnetBlock(channels, channels, groups=groups, eps=NORM_EPS) for _ in range(2)
         )
         self.attentions = nn.ModuleList(
-            [attention_of_one_head(channels, groups)] if attention else []
+            [single_head_attention(channels, groups)] if attention else []
         )
 
     def forward(self, x: Tensor) -> Tensor:

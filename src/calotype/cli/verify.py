@@ -34,8 +34,9 @@ def verify(
         raise UserError(f"{json}: is a folder; name a file")
     import torch
 
+    from calotype.checkpoints.detect_prediction import with_prediction_type
     from calotype.checkpoints.files import write_json
-    from calotype.checkpoints.load import read_parts, with_prediction_type
+    from calotype.checkpoints.load import read_parts
     from calotype.cli.device import TYPES
     from calotype.evaluation.verify import verify as deviations
 

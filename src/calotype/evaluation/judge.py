@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from calotype.checkpoints.files import read_safetensors
 from calotype.checkpoints.meta_init import on_meta
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.scenes.map_reader import MapReader
 from calotype.scenes.reader import Reader
 

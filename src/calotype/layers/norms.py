@@ -1,4 +1,4 @@
-"""Group normalisation followed by SiLU: the way into every convolution of the networks."""
+"""Group normalisation followed by SiLU, which stands before most convolutions of the networks."""
 
 import torch
 import torch.nn.functional as F
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class GroupNormSiLU(nn.GroupNorm):
-    """silu(group_norm(x)), (B, C, h, w) -> (B, C, h, w): one buffer where no gradient is wanted."""
+    """silu(group_norm(x)): (B, C, h, w) -> (B, C, h, w), in one buffer if no gradient is needed."""
 
     def forward(self, input: Tensor) -> Tensor:
         normed = F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-        # With gradients an in-place SiLU would first copy its input, so it only pays without.
+        # With gradients, an in-place SiLU would copy its input first and save nothing.
         return F.silu(normed, inplace=not torch.is_grad_enabled())

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from calotype.autoencoder import perceptual_distance
 from calotype.autoencoder.lpips import Lpips
-from calotype.checkpoints.component import require_fit
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.fit import require_fit
 from calotype.checkpoints.meta_init import on_meta
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.checkpoints.weights import read_weights
 from calotype.errors import UserError
 from calotype.scenes.features import FeatureNetwork

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from calotype.checkpoints.files import read_safetensors, write_safetensors
+from calotype.checkpoints.files import write_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import UserError
 
 PARTS = ("weights", "ema", "optimizer")
