@@ -19,7 +19,7 @@ from calotype.evaluation.judge import load_map_reader
 from calotype.evaluation.maps import class_ious, object_ious
 from calotype.evaluation.mean import Mean
 from calotype.evaluation.reconstruction import round_trip
-from calotype.evaluation.scenes import AT_ONCE, RENDERING_SEED
+from calotype.evaluation.scenes import BATCH_SIZE, RENDERING_SEED
 from calotype.generate.pictures import contact_sheet, to_images
 from calotype.model import LatentDiffusion
 from calotype.scenes import GROUNDS, SEMANTIC_CLASSES, SHAPES, Rendering, SceneSource, render
@@ -57,7 +57,7 @@ def measure(model: LatentDiffusion, reader: MapReader, count: int) -> tuple[Rend
     """Renderings, their maps as read, and as read after the autoencoder."""
     source = SceneSource(RENDERING_SEED, count, objects=(1, 3), split="all")
     truth = render([source.scene(index) for index in range(count)], SIZE)
-    parts = truth.pictures.split(AT_ONCE)
+    parts = truth.pictures.split(BATCH_SIZE)
     plain = join([read_maps(reader, part) for part in parts])
     decoded = join([read_maps(reader, round_trip(model.autoencoder, part)) for part in parts])
     return truth, plain, decoded

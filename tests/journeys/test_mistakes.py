@@ -43,8 +43,8 @@ RECORD = {
     ("--steps", "many"): '--steps = "many": must be an integer',
     ("--guidance-scale", "nan"): "--guidance-scale = nan: must be a finite number from 0 to 1000",
     ("--guidance-scale", "inf"): "--guidance-scale = inf: must be a finite number from 0 to 1000",
-    ("--guidance-scale", "-1"): "--guidance-scale = -1.0: must be a finite number from 0 to 1000",
-    ("--guidance-rescale", "2"): "--guidance-rescale = 2.0: must be a finite number from 0 to 1",
+    ("--guidance-scale", "-1"): "--guidance-scale = -1.0: must be a number from 0 to 1000",
+    ("--guidance-rescale", "2"): "--guidance-rescale = 2.0: must be a number from 0 to 1",
     ("--eta", "nan"): "--eta = nan: must be a finite number from 0 to 1",
     ("--sampler", "eulr"): (
         f'--sampler = "eulr": must be {listed(get_args(SamplerName))}; did you mean "euler"?'
@@ -207,14 +207,14 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
         autoencoder = {{ preset = "tiny" }}
         """
     )
-    tell = ProgressBar.tell
+    update = ProgressBar.update
 
     def interrupted(shown, what, done, *rest):
-        tell(shown, what, done, *rest)
+        update(shown, what, done, *rest)
         if (what, done) == ("training", 1):
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(ProgressBar, "tell", interrupted)
+    monkeypatch.setattr(ProgressBar, "update", interrupted)
     assert main(["train", str(recipe), "--out", str(tmp_path / "my run"), "-s", "seed=4"]) == 130
     told, stopped = capsys.readouterr().err.splitlines()[-2:]
     assert stopped == "calotype: stopped"

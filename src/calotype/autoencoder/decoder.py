@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from calotype.autoencoder.blocks import NORM_EPS, Level, MiddleBlock
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.level import Level
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
 from calotype.layers import GroupNormSiLU, Upsample
 
 

@@ -1,8 +1,13 @@
 """Layers that several networks share: norms, residual blocks, attention, timestep embeddings."""
 
 from calotype.layers.attention import Attention, PixelAttention, attend
-from calotype.layers.norms import GroupNormSiLU
-from calotype.layers.resnet import Downsample, ResizingResnetBlock, ResnetBlock, Upsample
+from calotype.layers.resnet import (
+    Downsample,
+    GroupNormSiLU,
+    ResizingResnetBlock,
+    ResnetBlock,
+    Upsample,
+)
 from calotype.layers.timestep import TimestepEmbedding, sinusoids
 
 __all__ = [

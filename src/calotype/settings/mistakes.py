@@ -55,7 +55,10 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
         message = str(detail.get("ctx", {}).get("error", detail["msg"]))
         return f"{name(path)} = {shown(value)}: {message}" if is_leaf(field) else message
     hint = nearest(value, choices(field)) if isinstance(value, str) else ""
-    return f"{name(path)} = {shown(value)}: must be {allowed(field)}{hint}"
+    words = allowed(field)
+    if kind == "finite_number":
+        words = words.replace("a number", "a finite number")
+    return f"{name(path)} = {shown(value)}: must be {words}{hint}"
 
 
 def _walk(schema: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], list[Any], FieldInfo]:

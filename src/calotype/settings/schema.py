@@ -117,10 +117,19 @@ def field_of(annotation: Any) -> FieldInfo:
 
 def alternatives(field: FieldInfo) -> list[Any]:
     """The alternatives of a field's type, None left out; for most fields just one."""
+    return [annotation for annotation, _ in _alternatives(field)]
+
+
+def _alternatives(field: FieldInfo) -> list[tuple[Any, list[Any]]]:
+    """The alternatives of a field's type, each with the metadata that bounds it."""
     if get_origin(field.annotation) not in (Union, UnionType):
-        return [field.annotation]
+        return [(field.annotation, field.metadata)]
     arguments = [a for a in get_args(field.annotation) if a is not NoneType]
-    return [option for a in arguments for option in alternatives(field_of(a))]
+    return [
+        (annotation, [*field.metadata, *metadata])
+        for a in arguments
+        for annotation, metadata in _alternatives(field_of(a))
+    ]
 
 
 def item(options: list[Any]) -> FieldInfo:
@@ -187,7 +196,7 @@ def allowed(field: FieldInfo) -> str:
     """What a field takes, in words: ``an integer from 1 to 1000``."""
     if named_by_tag(field):
         return either(shown(tag(table)) for table in alternatives(field))
-    return either(dict.fromkeys(_in_words(o, field.metadata) for o in alternatives(field)))
+    return either(dict.fromkeys(_in_words(*each) for each in _alternatives(field)))
 
 
 def choices(field: FieldInfo) -> list[str]:
