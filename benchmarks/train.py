@@ -31,6 +31,7 @@ PICTURES = 64
 
 def ours(precision: str, out: Path) -> Iterator[None]:
     """Our loop; the latents of a few rendered scenes are cached before the first step."""
+    from calotype.settings import validated
     from calotype.training import TrainSettings, train
 
     never = {"save_every": 10**9, "preview_every": 10**9, "samples": 10**9}
@@ -41,7 +42,7 @@ def ours(precision: str, out: Path) -> Iterator[None]:
         "loop": {"batch_size": BATCH, "precision": precision, **never},
         "diffusion": {"start": "scenes", "autoencoder": "scenes"},
     }
-    for _ in train(TrainSettings.model_validate(table)):
+    for _ in train(validated(TrainSettings, table)):
         yield
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from matplotlib import pyplot
 
+from calotype.settings import validated
 from calotype.training import TrainSettings, train
 
 SAMPLES, ENTERS = 4_800, 2_400
@@ -41,7 +42,7 @@ def settings(name: str, out: Path) -> TrainSettings:
             **SCHEDULES[name],
         },
     }
-    return TrainSettings.model_validate(table)
+    return validated(TrainSettings, table)
 
 
 def curve(name: str, out: Path) -> tuple[list[int], list[float]]:

@@ -24,8 +24,9 @@ from calotype.model import LatentDiffusion
 from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import read
 from calotype.scenes.reading import mistakes, shows
+from calotype.settings import validated
 from calotype.training import TrainSettings, train
-from calotype.training.features import load_features
+from calotype.training.perceptual import load_features
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints, load_state
 from calotype.training.tasks.diffusion import DiffusionTask
@@ -89,7 +90,7 @@ def first_stage(name: str, runs: Path) -> TrainSettings:
         "optimizer": {"rate": 1.5e-3, "warmup": 800},
         "autoencoder": {"preset": f"compression-{name}", **held},
     }
-    return TrainSettings.model_validate(table)
+    return validated(TrainSettings, table)
 
 
 def second_stage(name: str, runs: Path) -> TrainSettings:
@@ -116,7 +117,7 @@ def second_stage(name: str, runs: Path) -> TrainSettings:
             "supervision_weight": 0.03,
         },
     }
-    return TrainSettings.model_validate(table)
+    return validated(TrainSettings, table)
 
 
 def clock() -> float:

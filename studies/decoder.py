@@ -15,7 +15,7 @@ from calotype.autoencoder import perceptual_distance
 from calotype.checkpoints import load_autoencoder
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.scenes import SceneSource, render
-from calotype.training.features import load_features
+from calotype.training.perceptual import load_features
 
 SEED = 33_000  # scenes that no recipe of ours trains on
 

@@ -24,7 +24,7 @@ import torch
 from calotype.autoencoder import Autoencoder
 from calotype.checkpoints import load, save
 from calotype.checkpoints.load import read_parts
-from calotype.checkpoints.save import write_single
+from calotype.checkpoints.single_file import write_single
 from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
 from calotype.diffusion import SchedulerConfig
 from calotype.errors import MAX_MESSAGE_LENGTH, UserError

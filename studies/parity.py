@@ -17,8 +17,9 @@ import diffusers
 import torch
 from random_model import CHOSEN, write_reference
 
-from calotype.checkpoints.load import read_parts, with_prediction_type
-from calotype.checkpoints.save import write_single
+from calotype.checkpoints.detect_prediction import with_prediction_type
+from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.single_file import write_single
 from calotype.evaluation.verify import verify
 
 HEAD = """\

@@ -25,7 +25,7 @@ from calotype.errors import UserError
 from calotype.evaluation.reconstruction import psnr, round_trip
 from calotype.generate.pictures import to_images
 from calotype.generate.sheets import labelled_sheet
-from calotype.settings import read_settings
+from calotype.settings import read_settings, validated
 from calotype.training import TrainSettings, train
 from calotype.training.run import make_task
 from calotype.training.sources import spread
@@ -80,7 +80,7 @@ def settings(runs: Path) -> TrainSettings:
     data = {"source": str(runs / "seen"), "size": found.data.size}
     loop = {**found.loop.model_dump(), "save_every": found.loop.samples // 12, "keep": 12}
     table = {**found.model_dump(), "out": runs / "run", "data": data, "loop": loop}
-    return TrainSettings.model_validate(table)
+    return validated(TrainSettings, table)
 
 
 def some(folder: Path, size: int) -> Tensor:

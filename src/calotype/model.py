@@ -23,6 +23,8 @@ class LatentDiffusion:
     trained on them; the autoencoder's own are raw: scaled = (raw - shift_factor) * scaling_factor.
 
     scheduler: the noise that the UNet was trained with.
+    low_res_scheduler, max_noise_level: of an upscaler, the noise that is added to its small input
+        picture, and the highest timestep at which it is added; None for other models.
     name: what the model is called in messages and in the pictures' metadata.
     files: those that hold the weights of UNet and text encoder; vae_files: of the autoencoder. None
         for networks that were never in a file.
@@ -37,6 +39,8 @@ class LatentDiffusion:
     files: tuple[Path, ...] = ()
     vae_files: tuple[Path, ...] = ()
     averaged: bool = False
+    low_res_scheduler: SchedulerConfig | None = None
+    max_noise_level: int | None = None
 
     @property
     def factor(self) -> int:

@@ -1,7 +1,9 @@
 """Settings of tiny runs of every task."""
 
 from pathlib import Path
+from typing import Any
 
+from calotype.settings import validated
 from calotype.training import TrainSettings
 
 BATCH = 2
@@ -17,6 +19,7 @@ KINDS = (
     "supervised",
     "features",
     "reader",
+    "maps",
 )
 
 
@@ -29,25 +32,26 @@ def run_of(kind: str, folder: Path, out: Path, samples: int, autoencoder: Path) 
     settings = autoencoder_run(folder, out, samples)
     if kind == "autoencoder":
         return settings
-    table = settings.model_dump()
     if kind == "adversarial":
         starts = {"discriminator_start": 2, "adversarial_start": 4, "adversarial_ramp": 4}
-        table["autoencoder"] |= {"adversarial_weight": 0.5, **starts}
-    elif kind in ("codebook", "codebook by ema"):
+        return changed(settings, task={"adversarial_weight": 0.5, **starts})
+    if kind in ("codebook", "codebook by ema"):
         moved = "gradient" if kind == "codebook" else "ema"
-        table["autoencoder"] |= {"preset": "compression-vq", "codebook": moved}
-    elif kind == "decoder":
-        table["autoencoder"] |= {"start": autoencoder, "decoder_only": True, "norm": "l2"}
-    else:
-        table |= {"task": kind, "autoencoder": None}
-        table["data"] = {"source": "scenes", "count": 3, "size": 128 if kind == "reader" else 32}
-        if kind == "text":
-            table["text"] = {"preset": "tiny", "vocabulary": 600}
+        return changed(settings, task={"preset": "compression-vq", "codebook": moved})
+    if kind == "decoder":
+        alone = {"start": autoencoder, "decoder_only": True, "norm": "l2"}
+        return changed(settings, task=alone)
+    own = {"preset": "tiny", "vocabulary": 600} if kind == "text" else {}
+    size = 128 if kind in ("reader", "maps") else 32
+    table = settings.model_dump()
+    table["task"] = {"kind": kind, **own}
+    table["data"] = {"source": "scenes", "count": 3, "size": size}
     return TrainSettings.model_validate(table)
 
 
 def autoencoder_run(folder: Path, out: Path, samples: int) -> TrainSettings:
-    return TrainSettings.model_validate(
+    return validated(
+        TrainSettings,
         {
             "task": "autoencoder",
             "out": out,
@@ -55,27 +59,30 @@ def autoencoder_run(folder: Path, out: Path, samples: int) -> TrainSettings:
             "loop": {"samples": samples, "batch_size": BATCH, "save_every": 2, "keep": 9},
             "optimizer": {"warmup": 0, "decay": "constant"},
             "autoencoder": {"preset": "tiny"},
-        }
+        },
     )
 
 
 def diffusion_run(
     folder: Path, out: Path, samples: int, autoencoder: Path, size: int = 32
 ) -> TrainSettings:
-    settings = autoencoder_run(folder, out, samples).model_dump(exclude={"autoencoder"})
-    settings["data"]["size"] = size
-    return TrainSettings.model_validate(
-        settings
-        | {
-            "task": "diffusion",
-            "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600},
-        }
-    )
+    table = autoencoder_run(folder, out, samples).model_dump()
+    table["data"]["size"] = size
+    own = {"preset": "tiny", "autoencoder": autoencoder, "vocabulary": 600}
+    return TrainSettings.model_validate({**table, "task": {"kind": "diffusion", **own}})
 
 
 def supervised(settings: TrainSettings) -> TrainSettings:
-    """The run on scenes instead, with a head that says what is in them."""
+    """The run on scenes instead, with a head that predicts what is in them."""
     table = settings.model_dump()
     table["data"] = {"source": "scenes", "count": 6, "size": 32}
-    table["diffusion"] |= {"supervision_weight": 0.1}
+    table["task"] |= {"supervision_weight": 0.1}
     return TrainSettings.model_validate(table)
+
+
+def changed(settings: TrainSettings, **tables: dict[str, Any]) -> TrainSettings:
+    """The settings with other values of some keys, by table."""
+    found = settings.model_dump()
+    for name, table in tables.items():
+        found[name] |= table
+    return TrainSettings.model_validate(found)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from runs import BATCH, autoencoder_run
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.cli.app import main
 from calotype.errors import UserError
 from calotype.training import TrainSettings, train
@@ -64,7 +64,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys) -> None:
     assert f"checkpoints after {STEPS * BATCH} samples" in fails(copy, made, 10_000)
     journal = copy / "journal.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
-    assert "doesn't tell of all steps" in fails(copy, made, 1)
+    assert "lacks steps up to the checkpoints" in fails(copy, made, 1)
     assert not made.exists()
 
 

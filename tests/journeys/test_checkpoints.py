@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import calotype
-from calotype.checkpoints.component import CLIP_TEXT
 from calotype.checkpoints.keymap import scatter
+from calotype.checkpoints.kinds import CLIP_TEXT
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.load import read_parts
 from calotype.cli.app import main
@@ -89,7 +89,7 @@ def test_another_autoencoder(tiny: Path, single: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_tokenizer_has_clip_s_words(tmp_path: Path) -> None:
-    from calotype.checkpoints.folder import tokenizer_of
+    from calotype.checkpoints.model_folder import tokenizer_of
 
     assert (
         len(tokenizer_of(tmp_path, CLIP_TEXT.config(hidden_size=768, num_attention_heads=12)))

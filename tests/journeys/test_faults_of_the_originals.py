@@ -8,7 +8,7 @@ import torch
 from runs import BATCH, run_of
 
 from calotype.autoencoder import Norm, autoencoder_of, reconstruction_loss
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.diffusion import normal
 from calotype.presets import autoencoder_config
 from calotype.training import TrainSettings, train
@@ -52,7 +52,7 @@ def test_a_picture_laid_out_four_times_is_as_far_from_another(norm: Norm) -> Non
 def test_one_pass_a_step_for_both_sides(folder: Path, tmp_path: Path) -> None:
     """Theirs encodes every batch twice, once for each optimiser."""
     table = run_of("adversarial", folder, tmp_path, 8, tmp_path).model_dump()
-    table["autoencoder"] |= {"discriminator_start": 0, "adversarial_start": 0}
+    table["task"] |= {"discriminator_start": 0, "adversarial_start": 0}
     task = make_task(TrainSettings.model_validate(table), quiet)
     calls: list[int] = []
     task.network["autoencoder"].encoder.register_forward_hook(lambda *_: calls.append(1))
@@ -82,7 +82,7 @@ def test_an_adversary_that_waits_is_not_weighed(
 def test_a_discriminator_that_waits_does_not_move(folder: Path, tmp_path: Path) -> None:
     """Theirs takes steps by a loss of zero, which its optimiser counts. Nor do weights decay."""
     table = run_of("adversarial", folder, tmp_path / "run", 4 * BATCH, tmp_path).model_dump()
-    table["autoencoder"] |= {"discriminator_start": 2 * BATCH, "adversarial_start": 2 * BATCH}
+    table["task"] |= {"discriminator_start": 2 * BATCH, "adversarial_start": 2 * BATCH}
     table["optimizer"]["weight_decay"] = 0.1
     settings = TrainSettings.model_validate(table)
     start = make_task(settings, quiet).network.state_dict()
@@ -113,7 +113,7 @@ def test_what_only_the_training_needs_stays_there(
     """
     settings = run_of(kind, folder, tmp_path / "run", 2 * BATCH, tmp_path)
     table = settings.model_dump()
-    table["autoencoder"] |= lpips if judge == "lpips" else {"features": "scenes"}
+    table["task"] |= lpips if judge == "lpips" else {"features": "scenes"}
     list(train(TrainSettings.model_validate(table)))
     names = read_safetensors(settings.out / "model/vae/diffusion_pytorch_model.safetensors").keys()
     exported = {name.split(".")[0] for name in names}

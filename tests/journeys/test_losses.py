@@ -10,7 +10,7 @@ import pytest
 import torch
 from runs import BATCH, diffusion_run, run_of
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.diffusion import training_loss
 from calotype.training import TrainSettings, train
 from calotype.training.noise_and_timesteps import added_noise, even_timesteps
@@ -59,9 +59,9 @@ def test_the_loss_is_its_parts_each_at_its_weight(
     """By the journal, which holds them all; an adversary is heard from its start on, ever more."""
     own, weights, others = LOSSES[kind]
     table = run_of(kind, folder, tmp_path / "run", 9 * BATCH, autoencoder).model_dump()
-    table["diffusion" if kind == "supervised" else "autoencoder"] |= own
+    table["task"] |= own
     if kind == "decoder":
-        table["autoencoder"] |= lpips
+        table["task"] |= lpips
     list(islice(train(TrainSettings.model_validate(table)), 4))
     lines = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").open()]
     for line in lines:
@@ -82,7 +82,7 @@ def test_a_setting_of_the_likeness_is_heard(
 ) -> None:
     def loss(changes: dict[str, Any]) -> float:
         table = run_of("autoencoder", folder, tmp_path, 8, tmp_path).model_dump()
-        table["autoencoder"] |= changes
+        table["task"] |= changes
         task = make_task(TrainSettings.model_validate(table), quiet)
         return task.loss(task.assemble([0, 1], [0, 0], torch.arange(2))).total.item()
 
@@ -92,7 +92,7 @@ def test_a_setting_of_the_likeness_is_heard(
 def diffusion(folder: Path, out: Path, **own: Any) -> DiffusionTask:
     """A run in pixels, whose UNet already does something."""
     table = diffusion_run(folder, out, 8, Path("pixels")).model_dump()
-    table["diffusion"] |= own
+    table["task"] |= own
     task = make_task(TrainSettings.model_validate(table), quiet)
     assert isinstance(task, DiffusionTask)
     for weight in (weight for weight in task.model.unet.parameters() if weight.ndim > 1):
@@ -138,7 +138,7 @@ def test_a_setting_of_the_diffusion_is_heard(
             pictures,
             even_timesteps(positions, task.settings.seed, 1000, shift, density),
             added_noise(positions, task.settings.seed, pictures.shape[1:], said["offset_noise"]),
-            task.model.conditioner({"captions": batch.captions}),
+            task.model.conditioner(batch.known),
             said["weighting"],
         ).mean()
 
@@ -151,7 +151,7 @@ def test_a_setting_of_the_diffusion_is_heard(
 def test_captions_that_are_left_out_say_nothing(share: int, folder: Path, tmp_path: Path) -> None:
     task = diffusion(folder, tmp_path, caption_dropout=share)
     batch = task.assemble([0, 1], [0, 0], torch.arange(2))
-    other = replace(batch, captions=("a blue bar", "number 9"))
+    other = replace(batch, known={"captions": ("a blue bar", "number 9")})
     assert torch.equal(task.loss(batch).total, task.loss(other).total) is bool(share)
 
 

@@ -43,8 +43,8 @@ RECORD = {
     ("--steps", "many"): '--steps = "many": must be an integer',
     ("--guidance-scale", "nan"): "--guidance-scale = nan: must be a finite number from 0 to 1000",
     ("--guidance-scale", "inf"): "--guidance-scale = inf: must be a finite number from 0 to 1000",
-    ("--guidance-scale", "-1"): "--guidance-scale = -1.0: must be a finite number from 0 to 1000",
-    ("--guidance-rescale", "2"): "--guidance-rescale = 2.0: must be a finite number from 0 to 1",
+    ("--guidance-scale", "-1"): "--guidance-scale = -1.0: must be a number from 0 to 1000",
+    ("--guidance-rescale", "2"): "--guidance-rescale = 2.0: must be a number from 0 to 1",
     ("--eta", "nan"): "--eta = nan: must be a finite number from 0 to 1",
     ("--sampler", "eulr"): (
         f'--sampler = "eulr": must be {listed(get_args(SamplerName))}; did you mean "euler"?'

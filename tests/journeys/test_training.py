@@ -13,11 +13,14 @@ from runs import BATCH, KINDS, autoencoder_run, diffusion_run, run_of
 import calotype
 from calotype.autoencoder import VQAutoencoder, autoencoder_of
 from calotype.checkpoints import load_autoencoder, load_text, save_component
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
+from calotype.data import FolderData
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.presets import autoencoder_config
+from calotype.settings import read_settings, validated
 from calotype.training import TrainSettings, fit, train
+from calotype.training.resume import settings_in
 from calotype.training.run import make_task
 from calotype.training.state import checkpoints
 
@@ -113,10 +116,38 @@ def test_every_parameter_is_averaged(run):
         )
 
 
+def test_a_run_of_an_older_version_goes_on(folder: Path, tmp_path: Path):
+    """Its settings.json had a table for each task, and the keys of scenes beside any folder's."""
+    settings = autoencoder_run(folder, tmp_path / "run", BATCH)
+    list(train(settings))
+    path = settings.out / "settings.json"
+    written = json.loads(path.read_text())
+    own, data = written["task"], written["data"]
+    scenes = {"count": 10_000, "objects": [1, 2], "seed": 1, "split": "train"}
+    shades = {"object_weight": 4.0, "plain_captions": 0.0}
+    del own["kind"], written["loop"]["accumulate"]
+    data = {**data, **scenes, **shades, "source": data.pop("folder")}
+    tables = {"task": "autoencoder", "autoencoder": own, "text": None, "diffusion": None}
+    path.write_text(json.dumps({**written, "data": data, **tables}))
+    assert settings_in(path) == settings
+    *_, last = train(autoencoder_run(folder, settings.out, 2 * BATCH), resume=True)
+    assert last.samples == 2 * BATCH
+
+
+def test_a_folder_may_be_named_as_the_source(folder: Path, tmp_path: Path):
+    """A recipe for scenes then takes photographs by one change."""
+    recipe = Path(__file__).parents[2] / "recipes" / "tiny" / "kl.toml"
+    data = read_settings(TrainSettings, recipe, ["data.source=photographs"]).data
+    assert data == FolderData(folder=Path("photographs"), size=64, cache=data.cache)
+    table = autoencoder_run(folder, tmp_path, 2).model_dump()
+    table["data"] = {"source": "folder", "folder": "scenes", "size": 32}
+    assert validated(TrainSettings, table).data == FolderData(folder=Path("scenes"), size=32)
+
+
 def test_a_run_is_never_overwritten(run):
     settings = run("once", BATCH)
     list(train(settings))
-    with pytest.raises(UserError, match="--resume"):
+    with pytest.raises(UserError, match="already holds a run; resume it"):
         list(train(settings))
 
 
@@ -127,14 +158,15 @@ def test_resuming_nothing_is_a_mistake(run):
 
 def test_the_weights_of_pixels_fade(autoencoder: Path, tmp_path: Path):
     """Objects count more at the start of a diffusion run, and like the ground from the share on."""
-    settings = TrainSettings.model_validate(
+    settings = validated(
+        TrainSettings,
         {
             "task": "diffusion",
             "out": tmp_path,
             "data": {"count": 3, "size": 32, "object_weight": 5},
             "loop": {"samples": 100},
             "diffusion": {"preset": "tiny", "autoencoder": autoencoder, "weights_until": 0.5},
-        }
+        },
     )
     task = make_task(settings, lambda what, done, total: None)
     most = {}
@@ -164,7 +196,7 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
     first = diffusion_run(folder, tmp_path / "first", 2 * BATCH, autoencoder)
     list(train(first))
     table = first.model_dump()
-    table["diffusion"]["start"] = first.out / "model"
+    table["task"]["start"] = first.out / "model"
     second = TrainSettings.model_validate(table | {"out": tmp_path / "second", "seed": 5})
     task = make_task(second, lambda what, done, total: None)
     ended = {
@@ -266,7 +298,7 @@ def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: 
     for weight in (0.0, 0.5):
         out = tmp_path / str(weight)
         table = run_of("adversarial", folder, out, 3 * BATCH, tmp_path).model_dump()
-        table["autoencoder"] |= {"adversarial_weight": weight, "adversarial_start": 99}
+        table["task"] |= {"adversarial_weight": weight, "adversarial_start": 99}
         table["optimizer"]["clip"] = 1e-3
         last = list(train(TrainSettings.model_validate(table)))[-1]
         assert ("adversary_norm" in last.metrics) == bool(weight)
@@ -281,7 +313,7 @@ def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp
     table = run_of("adversarial", folder, tmp_path, 8, tmp_path).model_dump()
 
     def gradients(**starts: int) -> dict[str, torch.Tensor | None]:
-        table["autoencoder"] |= {"discriminator_start": 99, "adversarial_start": 99, **starts}
+        table["task"] |= {"discriminator_start": 99, "adversarial_start": 99, **starts}
         task = make_task(TrainSettings.model_validate(table), lambda what, done, total: None)
         batch = task.assemble([0, 1], [0, 0], torch.tensor([4, 5]))
         task.loss(batch).total.backward()
@@ -306,7 +338,7 @@ def test_words_first_then_pictures(autoencoder: Path, folder: Path, tmp_path: Pa
     words = run_of("text", folder, tmp_path / "words", 2 * BATCH, autoencoder)
     list(train(words))
     table = diffusion_run(folder, tmp_path / "run", 2 * BATCH, autoencoder).model_dump()
-    table["diffusion"] |= {
+    table["task"] |= {
         "text": words.out / "model",
         "text_rate": 0,
         "zero_terminal_snr": True,
@@ -334,7 +366,7 @@ def test_a_text_encoder_goes_on_from_another(folder: Path, autoencoder: Path, tm
     first = run_of("text", folder, tmp_path / "first", BATCH, autoencoder)
     list(train(first))
     table = first.model_dump() | {"out": tmp_path / "second"}
-    table["text"] |= {"start": first.out / "model", "vocabulary": 515}
+    table["task"] |= {"start": first.out / "model", "vocabulary": 515}
     task = make_task(TrainSettings.model_validate(table), lambda what, done, total: None)
     begun = task.network.state_dict()
     trained = load_text(first.out / "model").state_dict()
@@ -350,7 +382,7 @@ def test_a_text_encoder_goes_on_from_another(folder: Path, autoencoder: Path, tm
 )
 def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, told):
     table = diffusion_run(folder, tmp_path / "run", BATCH, autoencoder).model_dump()
-    table["diffusion"] |= changes
+    table["task"] |= changes
     with pytest.raises(UserError, match=told):
         list(train(TrainSettings.model_validate(table)))
     assert not (tmp_path / "run").exists()
@@ -359,10 +391,10 @@ def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, told):
 def test_words_are_learned_from_records(folder, autoencoder, tmp_path):
     """Of a folder of pictures nobody knows what is where; of noise alone, epsilon says nothing."""
     table = run_of("text", folder, tmp_path / "run", BATCH, autoencoder).model_dump()
-    table["data"] |= {"source": str(folder)}
+    table["data"] = {"source": "folder", "folder": folder}
     with pytest.raises(UserError, match="task text needs"):
         list(train(TrainSettings.model_validate(table)))
     table = diffusion_run(folder, tmp_path / "run", BATCH, autoencoder).model_dump()
-    table["diffusion"] |= {"zero_terminal_snr": True, "prediction": "epsilon"}
-    with pytest.raises(ValidationError, match="of noise alone it tells nothing"):
+    table["task"] |= {"zero_terminal_snr": True, "prediction": "epsilon"}
+    with pytest.raises(ValidationError, match="at noise alone it predicts nothing"):
         TrainSettings.model_validate(table)

@@ -50,12 +50,16 @@ SETTINGS = {
     "autoencoder.vgg=vgg16.pth": "run.toml: vgg: goes with lpips, the other of two",
     "autoencoder.start=nowhere": 'model "nowhere": not a folder or file here',
     "data.size=33": "data.size = 33: must be a multiple of 4",
-    "data.source=nowhere": "data.source: nowhere is not a folder",
+    "data.source=nowhere": "data.folder: nowhere is not a folder",
     "data.cache=/dev/null/cache": "data.cache: /dev/null/cache",
     "data.cache=run.toml": "data.cache: run.toml",
-    "data.seed=18446744073709551616": "run.toml: data.seed = ",
+    "seed=18446744073709551616": "run.toml: seed = ",
     "loop.device=auto": 'run.toml: loop.device = "auto": must be cpu, cuda',
-    "task=diffusion": "diffusion: the table is missing",
+    "task=diffusion": "run.toml: diffusion.autoencoder is missing: it must be a path",
+    "task=difusion": 'run.toml: task = "difusion": must be "autoencoder", ',
+    "autoencoder=3": "run.toml: autoencoder = 3: must be a table",
+    "autoencoder.prest=tiny": 'run.toml: unknown key "autoencoder.prest"; did you mean "autoenc',
+    "data.source=folder": "run.toml: data.folder is missing: it must be a path",
     "out=run.toml": "out = run.toml: cannot be written: File exists",
     "out=/dev/null/run": "out = /dev/null/run: cannot be written: Not a directory",
     "optimizer.rate=1e30": "training: ",
@@ -124,7 +128,7 @@ def test_channels_that_there_are_not(recipe, capsys):
     line = told(capsys, recipe, "-s", "data.channels=2")
     assert "a picture file has 1 or 3 channels; data.channels = 2 needs .npy" in line
     line = told(capsys, recipe, "-s", "data.channels=1", "-s", "data.source=scenes")
-    assert line.startswith("data.channels = 1: scenes have 3")
+    assert line.startswith("run.toml: data.channels = 1: scenes have 3")
     shutil.rmtree("run", ignore_errors=True)
     Image.new("I;16", (32, 32)).save("pictures/0.png")
     line = told(capsys, recipe)
@@ -146,9 +150,9 @@ def test_a_checkpoint_that_cannot_be_resumed(recipe, capsys):
 
 
 OTHER_RUNS = {
-    "autoencoder.preset=scenes": '--resume: autoencoder.preset was "tiny" in',
-    "seed=7": "--resume: seed was 0 in",
-    "data.size=64": "--resume: data.size was 32 in",
+    "autoencoder.preset=scenes": 'autoencoder.preset was "tiny" in',
+    "seed=7": "seed was 0 in",
+    "data.size=64": "data.size was 32 in",
     "loop.samples=1": "loop.samples = 1: the run has seen",
 }
 
@@ -204,10 +208,10 @@ def test_captions_longer_than_a_prompt(recipe, tiny):
 
 
 DIFFUSIONS = {
-    'zero_terminal_snr=true,weighting="p2"': 'diffusion.weighting = "p2": with zero terminal SNR',
-    'preset="sd-x4-upscaler"': "diffusion: this UNet is told a class",
+    'zero_terminal_snr=true,weighting="p2"': 'weighting = "p2": with zero terminal SNR',
+    'preset="sd-x4-upscaler"': "diffusion: this UNet takes a class",
     'preset="kl-f8"': 'preset "kl-f8" has no',
-    'preset="sd1-inpainting"': 'diffusion.preset = "sd1-inpainting": its UNet is given more than',
+    'preset="sd1-inpainting"': 'diffusion.preset = "sd1-inpainting": its UNet takes more than',
 }
 
 

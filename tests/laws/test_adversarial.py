@@ -18,8 +18,7 @@ from calotype.autoencoder import (
 from calotype.diffusion import normal
 from calotype.scenes import SceneSource, render
 from calotype.scenes.normals import normals
-from calotype.training.adversary import Adversary
-from calotype.training.task_settings import AutoencoderSettings
+from calotype.training.adversary import Adversary, AdversarySettings
 
 seeds = st.integers(0, 2**32)
 
@@ -36,7 +35,7 @@ def test_the_hinge_counts_what_is_missing_to_one(sure: float, other: float) -> N
 @pytest.mark.parametrize("kind", ["hinge", "vanilla"])
 def test_the_discriminator_learns_by_the_loss_that_is_named(kind: Adversarial) -> None:
     """From pictures and from reconstructions, told apart."""
-    adversary = Adversary(AutoencoderSettings(adversarial_loss=kind, adversarial_start=9), 3)
+    adversary = Adversary(AdversarySettings(adversarial_loss=kind, adversarial_start=9), 3)
     real, fake = (normal([1, 2], 0, name, (3, 32, 32)) for name in ("real", "fake"))
     total, metrics = adversary.losses(torch.ones(()), fake, real, torch.ones(1), samples=0)
     true, made = (adversary.discriminator(each) for each in (real, fake))

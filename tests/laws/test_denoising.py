@@ -254,7 +254,11 @@ def test_every_condition_is_changed_once() -> None:
         return replace(condition)
 
     changed = each_term(denoising, change)
-    conditions = [c for guidance in denoising.guidance for c in guidance.conditions]
+    conditions = [
+        each
+        for guidance in denoising.guidance
+        for each in (guidance.base, *(term.condition for term in guidance.terms))
+    ]
     assert len(seen) == len({id(condition) for condition in conditions}) == 2
     for (a, b), (c, d) in zip(pairs(denoising), pairs(changed), strict=True):
         assert (a is b) == (c is d)

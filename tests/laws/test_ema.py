@@ -66,7 +66,7 @@ def test_the_average_is_shown_once_at_a_time() -> None:
     average = ExponentialAverage(network(), 5)
     with average.shown():
         for wrong in (average.state, average.shown().__enter__, lambda: average.update(1, 1)):
-            with pytest.raises(AssertionError, match="stand in the network"):
+            with pytest.raises(AssertionError, match="are in the network"):
                 wrong()
 
 

@@ -15,12 +15,12 @@ from calotype.autoencoder import Autoencoder
 from calotype.checkpoints.aliases import AUTOENCODER, TEXT_ENCODER, present_name
 from calotype.checkpoints.files import (
     read_json,
-    read_safetensors,
     write_atomically,
     write_folder_atomically,
     write_json,
     write_safetensors,
 )
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.conditioning import CLIPTextEncoder
 from calotype.errors import UserError
 from calotype.presets import autoencoder_config, text_config

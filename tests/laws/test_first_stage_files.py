@@ -13,12 +13,18 @@ from safetensors.torch import save_file
 from calotype.autoencoder import AutoencoderConfig, VQConfig
 from calotype.autoencoder.config import BLOCKS
 from calotype.checkpoints import load_autoencoder
-from calotype.checkpoints.component import FIRST_STAGES, Component, shapes
-from calotype.checkpoints.first_stage import ASSUMED, autoencoder_in, read_autoencoder
+from calotype.checkpoints.autoencoder_files import (
+    ASSUMED,
+    autoencoder_in,
+    read_autoencoder,
+    write_autoencoder,
+)
+from calotype.checkpoints.component import Component
+from calotype.checkpoints.fit import shapes
 from calotype.checkpoints.infer_config import infer_config, same_shapes
 from calotype.checkpoints.keymap import scatter
+from calotype.checkpoints.kinds import kind_of
 from calotype.checkpoints.layouts import autoencoder, compvis
-from calotype.checkpoints.save import write_first_stage
 from calotype.checkpoints.single_file import SingleFile
 from calotype.errors import UserError
 from calotype.presets import sd1, sd2
@@ -52,10 +58,6 @@ def configs(draw: st.DrawFn) -> AutoencoderConfig:
         mid_block_add_attention=draw(st.booleans()),
         **own,
     )
-
-
-def kind_of(config: AutoencoderConfig):
-    return next(kind for kind in FIRST_STAGES if kind.config is type(config))
 
 
 def drawn(config: AutoencoderConfig) -> Component:
@@ -93,11 +95,11 @@ def test_a_file_of_ours_says_all_in_its_header(config) -> None:
     wanted = drawn(config)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        write_first_stage(wanted, path)
+        write_autoencoder(wanted, path)
         found = read_autoencoder(path)
         assert_same(found, wanted)
         assert (found.config, found.rule, found.dropped) == (config, "the header", {})
-        write_first_stage(found, Path(folder) / "vae")
+        write_autoencoder(found, Path(folder) / "vae")
         again = read_autoencoder(Path(folder) / "vae")
         assert_same(again, wanted)
         assert (again.kind, again.config) == (kind_of(config), config)

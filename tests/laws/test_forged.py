@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import UserError
 
 ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -68,7 +68,7 @@ def test_no_forged_file_takes_more_memory_than_it_is_long(tmp_path: Path) -> Non
     program = f"""
 import resource
 from pathlib import Path
-from calotype.checkpoints.files import read_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import UserError
 held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 2**28, held + 2**28))

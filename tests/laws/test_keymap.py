@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calotype.autoencoder import AutoencoderConfig
-from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, UNET, shapes
+from calotype.checkpoints.fit import shapes
 from calotype.checkpoints.keymap import Place, gather, scatter, shapes_there
+from calotype.checkpoints.kinds import AUTOENCODER_KL, CLIP_TEXT, UNET
 from calotype.checkpoints.layouts import compvis
 from calotype.conditioning import CLIPTextConfig
 from calotype.presets.families import FAMILIES

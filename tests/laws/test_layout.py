@@ -6,7 +6,7 @@ import torch
 from calotype.scenes import draw_scene
 from calotype.scenes.cells import CHANNELS, GRID, losses, targets
 from calotype.scenes.scene import GROUNDS
-from calotype.training.layout_head import LayoutHead
+from calotype.training.tasks.scenes.layout_head import LayoutHead
 
 
 @pytest.mark.parametrize("width", [16, 48, 192])

@@ -10,7 +10,7 @@ from calotype.example import Batch
 
 def numbered(indices, variants, positions: torch.Tensor) -> Batch:
     captions = tuple(f"{i}/{v}" for i, v in zip(indices, variants, strict=True))
-    return Batch(positions, captions)
+    return Batch(positions, {"captions": captions})
 
 
 def walk(count: int, batch_size: int, start: int, stop: int, seed: int, workers: int = 0):
@@ -26,7 +26,7 @@ def walk(count: int, batch_size: int, start: int, stop: int, seed: int, workers:
     return [
         (int(position), caption)
         for batch in found
-        for position, caption in zip(batch.positions, batch.captions, strict=True)
+        for position, caption in zip(batch.positions, batch.known["captions"], strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from calotype.autoencoder.lpips import Lpips
 from calotype.checkpoints.files import write_safetensors
 from calotype.diffusion import normal
 from calotype.errors import UserError
-from calotype.training.lpips import load_lpips
+from calotype.training.perceptual import load_lpips
 
 # What stands where in the published files: convolutions of torchvision's VGG16 with their channels.
 CONVOLUTIONS = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256)}

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from calotype.checkpoints.files import DTYPES, read_safetensors
-from calotype.checkpoints.mapped import release_pages
+from calotype.checkpoints.safetensors_mapped import DTYPES, read_safetensors, release_pages
 from calotype.errors import UserError
 
 SHAPES = st.lists(st.integers(0, 40), max_size=3).map(tuple)
@@ -105,8 +104,8 @@ def test_a_file_in_half_precision_is_never_in_memory_whole(tmp_path: Path) -> No
     save_file({f"t{i}": torch.ones(2**22, dtype=torch.float16) for i in range(16)}, path)
     program = f"""
 from pathlib import Path
-from calotype.checkpoints.files import read_safetensors
-from calotype.checkpoints.mapped import release_pages
+from calotype.checkpoints.safetensors_mapped import read_safetensors
+from calotype.checkpoints.safetensors_mapped import release_pages
 def held(what):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024

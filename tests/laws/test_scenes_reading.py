@@ -13,7 +13,7 @@ from calotype.scenes.camera import ground_y, project
 from calotype.scenes.cells import VALUES, WIDTHS, losses, targets
 from calotype.scenes.reader import Reader, read
 from calotype.scenes.reading import ATTRIBUTES, Reading, mistakes, shows, truth
-from calotype.training.tasks.reader import mirror
+from calotype.training.tasks.scenes.reader import mirror
 
 drawn = st.builds(
     lambda index, count: draw_scene(1, index, objects=(count, count), split="all"),

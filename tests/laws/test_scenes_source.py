@@ -19,7 +19,7 @@ def test_examples_do_not_depend_on_the_batch():
         (alone,) = SOURCE.examples([index])
         assert torch.equal(example.picture, alone.picture)
         assert torch.equal(example.weight, alone.weight)
-        assert example.caption == alone.caption
+        assert example.known == alone.known
     longer = replace(SOURCE, count=4000)
     assert torch.equal(longer.examples([7])[0].picture, batch[0].picture)
 
@@ -36,7 +36,7 @@ def test_weights_stand_out_on_objects_and_just_around_them():
 
 def test_captions_vary_and_the_first_is_the_examples():
     first, *others = SOURCE.captions([5] * 12, range(12))
-    assert first == SOURCE.examples([5])[0].caption
+    assert first == SOURCE.examples([5])[0].known["captions"]
     assert len({first, *others}) > 8
 
 
@@ -66,7 +66,7 @@ def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
         with Image.open(folder / f"{index:06d}.png") as image:
             pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1) / 127.5 - 1
         assert (pixels - example.picture).abs().max() < 1.01 / 255  # rounded to eight bits
-        assert (folder / f"{index:06d}.txt").read_text("utf-8").strip() == example.caption
+        assert (folder / f"{index:06d}.txt").read_text("utf-8").strip() == example.known["captions"]
     assert len(list(folder.iterdir())) == 10
     with Image.open(sheet) as image:
         assert image.size == (3 * 24, 2 * 24)

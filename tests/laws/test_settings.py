@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from calotype.errors import UserError
-from calotype.settings import Settings, explain, override, read_settings, validated
+from calotype.settings import (
+    IDENTITY,
+    NAMED_BY_TAG,
+    Settings,
+    explain,
+    identity,
+    override,
+    read_settings,
+    validated,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,3 +202,65 @@ def test_explain_lists_every_key():
     assert channels.meaning == "of each level, from the finest on."
     assert keys["out", ""].default == "required"
     assert keys["optimizer.rate", ""].allowed == "a finite number above 0"
+
+
+class Words(Settings):
+    kind: Literal["words"] = "words"
+    size: Annotated[int, IDENTITY] = Field(3, ge=1, description="how many")
+
+
+class Forms(Settings):
+    kind: Literal["forms"] = "forms"
+    size: Annotated[int, IDENTITY] = Field(3, ge=1, description="how many")
+    sharp: bool = Field(True, description="edges")
+
+
+class Recipe(Settings):
+    """A union whose tables stand beside the key that names one, and one whose table has the tag."""
+
+    task: Annotated[Words | Forms, Field(discriminator="kind"), NAMED_BY_TAG] = Field(
+        description="what is done"
+    )
+    data: Annotated[Words | Forms, Field(discriminator="kind")] = Words()
+    seed: Annotated[int, IDENTITY] = Field(0, description="of all draws")
+
+
+def test_a_key_that_all_alternatives_share_is_listed_once():
+    keys = {(key.name, key.when): key for key in explain(Recipe)}
+    assert list(keys) == [
+        ("task", ""),
+        ("words.size", 'task = "words"'),
+        ("forms.size", 'task = "forms"'),
+        ("forms.sharp", 'task = "forms"'),
+        ("data.kind", ""),
+        ("data.size", ""),
+        ("data.sharp", 'data.kind = "forms"'),
+        ("seed", ""),
+    ]
+    task, kind = keys["task", ""], keys["data.kind", ""]
+    assert (task.allowed, task.default) == ('"words" or "forms"', "required")
+    assert (kind.allowed, kind.default) == ('"words" or "forms"', '"words"')
+
+
+BY_TAG = {
+    '{"task": {"kind": "forms", "size": 0}}': "forms.size = 0: must be an integer of 1 or more",
+    '{"task": {"kind": "words", "sharp": true}}': 'unknown key "words.sharp"; did you mean "forms',
+    '{"task": {"kind": "wards"}}': 'task = "wards": must be "words" or "forms"; did you mean "wo',
+    '{"task": 3}': 'task = 3: must be "words" or "forms"',
+    '{"data": {}}': 'task is missing: it must be "words" or "forms"',
+    '{"task": {"kind": "words"}, "form": {}}': 'unknown key "form"; did you mean "forms"?',
+}
+
+
+@pytest.mark.parametrize("text", BY_TAG)
+def test_a_mistake_in_a_table_that_its_tag_names(text):
+    with pytest.raises(UserError) as error:
+        validated(Recipe, json.loads(text))
+    assert str(error.value).startswith(BY_TAG[text])
+
+
+def test_identity_is_what_is_marked():
+    recipe = Recipe(task=Forms(size=4), data=Words(size=5), seed=7)
+    assert identity(recipe) == {"task": "forms", "forms.size": 4, "data.size": 5, "seed": 7}
+    other = Recipe(task=Forms(size=4, sharp=False), data=Words(size=5), seed=7)
+    assert identity(other) == identity(recipe)

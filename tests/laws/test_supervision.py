@@ -7,7 +7,7 @@ from calotype.condition import Condition
 from calotype.presets import unet_config
 from calotype.scenes import draw_scene
 from calotype.scenes.cells import targets
-from calotype.training.supervision import Supervision
+from calotype.training.tasks.scenes.supervision import Supervision
 from calotype.unet import UNet
 
 SCENES = [draw_scene(7, index, objects=(2, 2)) for index in range(2)]

@@ -13,12 +13,8 @@ from calotype.autoencoder import (
     VQConfig,
 )
 from calotype.autoencoder.config import BLOCKS
-from calotype.checkpoints.component import (
-    AUTOENCODER_KL,
-    VQ_MODEL,
-    load_component,
-    save_component,
-)
+from calotype.checkpoints.component import load_component, save_component
+from calotype.checkpoints.kinds import AUTOENCODER_KL, VQ_MODEL
 from calotype.errors import UserError
 from calotype.presets import sd1, sd2
 

@@ -14,11 +14,12 @@ import calotype
 from calotype.autoencoder import VQAutoencoder
 from calotype.autoencoder.config import BLOCKS
 from calotype.checkpoints import load_autoencoder
-from calotype.checkpoints.component import read_first_stage
+from calotype.checkpoints.component import read_any
+from calotype.checkpoints.detect_prediction import with_prediction_type
 from calotype.checkpoints.keymap import scatter
 from calotype.checkpoints.layouts import autoencoder
-from calotype.checkpoints.load import read_parts, with_prediction_type
-from calotype.checkpoints.save import write_single
+from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.single_file import write_single
 from calotype.cli.app import main
 from calotype.evaluation.verify import verify
 
@@ -50,7 +51,7 @@ def test_a_file_becomes_a_folder_of_diffusers_and_a_file_again(
 ) -> None:
     theirs = reference(kind)
     theirs.save_pretrained(tmp_path / "theirs")
-    held = read_first_stage(tmp_path / "theirs")
+    held = read_any("vae", tmp_path / "theirs")
     named = scatter(autoencoder.places(held.config, [*held.tensors]), held.tensors)
     torch.save({"state_dict": {**named, "loss.logvar": torch.zeros(())}}, tmp_path / "model.ckpt")
 
@@ -59,7 +60,9 @@ def test_a_file_becomes_a_folder_of_diffusers_and_a_file_again(
     out, err = capsys.readouterr()
     assert out == f"{folder}\n"
     assumed, left = err.splitlines()
-    assert assumed.endswith("scaling_factor 1, norm_num_groups 32: assumed: no tensor tells it")
+    assert assumed.endswith(
+        "scaling_factor 1, norm_num_groups 32: assumed: not inferable from tensors"
+    )
     assert left == "left out: loss.logvar: the autoencoder's training"
     opened = getattr(diffusers, kind).from_pretrained(folder)
     pictures = torch.rand(2, 3, 16, 24) * 2 - 1
@@ -133,7 +136,7 @@ def test_the_model_is_verified(with_codebook: Path) -> None:
 
 def test_inspect_tells_of_a_codebook(with_codebook: Path, tmp_path: Path, capsys) -> None:
     vae = with_codebook / "vae"
-    held = read_first_stage(vae)
+    held = read_any("vae", vae)
     save_file(
         scatter(autoencoder.places(held.config, [*held.tensors]), held.tensors),
         tmp_path / "alone.safetensors",
@@ -147,7 +150,7 @@ def test_inspect_tells_of_a_codebook(with_codebook: Path, tmp_path: Path, capsys
         told[path.name] = rows
     assert told["vae"]["family"] == "an autoencoder, VQModel"
     assert told["vae"]["scaling_factor"] == "1 (config.json)"
-    assert told["alone.safetensors"]["scaling_factor"] == "1 (assumed: no tensor tells it)"
+    assert told["alone.safetensors"]["scaling_factor"] == "1 (assumed: not inferable from tensors)"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from reference import TOLERANCE, difference, redraw
 from safetensors.torch import load_file, save_file
 
 from calotype.checkpoints import load_component
-from calotype.checkpoints.component import CLIP_TEXT
+from calotype.checkpoints.kinds import CLIP_TEXT
 from calotype.conditioning import CLIPTextConfig, CLIPTextEncoder
 from calotype.errors import UserError
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from tiny_pipeline import FAMILIES, pipeline
 
 from calotype.checkpoints import load, load_autoencoder, save
-from calotype.checkpoints.component import AUTOENCODER_KL
+from calotype.checkpoints.kinds import AUTOENCODER_KL
 from calotype.condition import Condition
 from calotype.errors import UserError
 from calotype.model import LatentDiffusion

@@ -45,7 +45,7 @@ BAD = {
     ),
     "an index that leads out of the folder": (
         lambda f: write_index(f, {"conv_in.bias": "../vae/diffusion_pytorch_model.safetensors"}),
-        ["unet/diffusion_pytorch_model.safetensors.index.json", "no file beside it"],
+        ["unet/diffusion_pytorch_model.safetensors.index.json", "not a file beside it"],
     ),
     "an index without its parts": (
         lambda f: write_index(f, {"conv_in.bias": "part-1-of-1.safetensors"}),

@@ -16,13 +16,18 @@ from tiny_pipeline import FAMILIES as TINY
 from tiny_pipeline import pipeline
 
 from calotype.checkpoints import load
-from calotype.checkpoints.component import AUTOENCODER_KL, CLIP_TEXT, UNET, shapes
+from calotype.checkpoints.detect_prediction import detect_prediction, with_prediction_type
+from calotype.checkpoints.fit import shapes
 from calotype.checkpoints.keymap import scatter
+from calotype.checkpoints.kinds import AUTOENCODER_KL, CLIP_TEXT, UNET
 from calotype.checkpoints.layouts import compvis
-from calotype.checkpoints.load import read_parts, with_prediction_type
-from calotype.checkpoints.prediction import tried_prediction
-from calotype.checkpoints.save import write_single
-from calotype.checkpoints.single_file import SingleFile, open_single_file, single_file_parts
+from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.single_file import (
+    SingleFile,
+    open_single_file,
+    single_file_parts,
+    write_single,
+)
 from calotype.errors import UserError
 from calotype.presets import unet_config
 from calotype.presets.families import FAMILIES
@@ -272,7 +277,7 @@ def test_a_trial_tells_what_a_unet_predicts(apart: float, prediction: str, words
             assert t.item() == 999
             return x + apart
 
-    found, rule = tried_prediction(Shifted(unet_config("tiny")))
+    found, rule = detect_prediction(Shifted(unet_config("tiny")))
     assert found == prediction
     assert words in rule
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from reference import TOLERANCE, difference, redraw
 
-from calotype.checkpoints.component import UNET, load_component
+from calotype.checkpoints.component import load_component
+from calotype.checkpoints.kinds import UNET
 from calotype.condition import Condition
 from calotype.errors import UserError
 from calotype.presets import sd1, sd2

@@ -8,7 +8,8 @@ import torch
 from reference import redraw
 from tiny_pipeline import FAMILIES, pipeline
 
-from calotype.checkpoints.load import read_parts, with_prediction_type
+from calotype.checkpoints.detect_prediction import with_prediction_type
+from calotype.checkpoints.load import read_parts
 from calotype.evaluation.verify import verify
 
 # Inputs of the UNet beside the text, as the published families have them.

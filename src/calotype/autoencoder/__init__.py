@@ -1,4 +1,4 @@
-"""Picture <-> latent: the autoencoders of latent diffusion, KL and VQ."""
+"""Picture <-> latent: the autoencoders of latent diffusion, KL and VQ, and their losses."""
 
 from calotype.autoencoder.adversarial import (
     Adversarial,

@@ -1,4 +1,4 @@
-"""The autoencoders: encoder, bottleneck and decoder together."""
+"""The autoencoders, KL and VQ: encoder, bottleneck and decoder."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from calotype.autoencoder.pixels import Pixels
 from calotype.autoencoder.quantizer import Quantizer
 
 Draw = Callable[[torch.Size], Tensor]
-"""Standard normals (B, C, h, w) for latents of shape (C, h, w)."""
+"""A function that draws standard normals (B, C, h, w) for latents of shape (C, h, w)."""
 
 
 class Autoencoder(nn.Module):
     """Pictures to latents and back, ``factor`` times smaller (Rombach et al. 2022, section 3.1).
 
     Pictures are (B, 3, H, W) in [-1, 1]; latents (B, latent_channels, H / factor, W / factor) are
-    raw, that is, before ``config.scaling_factor``. The bottleneck is a normal distribution, lightly
-    held to N(0, 1).
+    raw, that is, before ``config.scaling_factor``. The bottleneck is a normal distribution with a
+    small weight on its KL divergence from N(0, 1).
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -41,34 +41,35 @@ class Autoencoder(nn.Module):
 
     @property
     def factor(self) -> int:
-        """How many pixels a latent is wide."""
+        """Pixels per latent, along each side."""
         return self.config.factor
 
     def encode(self, pictures: Tensor) -> Posterior:
-        """The distribution of the raw latents of each picture."""
+        """Pictures (B, 3, H, W) -> the distribution of their raw latents."""
         moments = self.encoder(pictures)
         if self.quant_conv is not None:
             moments = self.quant_conv(moments)
         return Posterior.from_moments(moments)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """The pictures of raw latents; not clamped to [-1, 1]."""
+        """Raw latents (B, C, h, w) -> pictures (B, 3, H, W), not clamped to [-1, 1]."""
         if self.post_quant_conv is not None:
             latents = self.post_quant_conv(latents)
         return self.decoder(latents)
 
     def reconstruct(self, pictures: Tensor, draw: Draw) -> Reconstruction:
-        """Reconstructions from sampled latents, at the cost of the KL divergence."""
+        """Reconstructions of pictures (B, 3, H, W) from sampled latents; the cost is the KL's."""
         posterior = self.encode(pictures)
         latents = posterior.sample(draw(posterior.mean.shape[1:]).to(posterior.mean))
         return Reconstruction(self.decode(latents), latents, posterior.kl() / latents[0].numel())
 
 
 class VQAutoencoder(nn.Module):
-    """The same around a codebook: latents are quantised on their way into the decoder.
+    """An autoencoder with a codebook: the decoder quantises its latents first.
 
-    What ``encode`` gives, and a diffusion model learns, is not quantised yet (Rombach et al. 2022,
-    section 3.1: the quantisation is absorbed by the decoder): (B, config.diffused_channels, h, w).
+    ``encode`` returns latents before quantisation, (B, config.diffused_channels, h, w), and those
+    are what a diffusion model learns (Rombach et al. 2022, section 3.1: the decoder absorbs the
+    quantisation).
     """
 
     def __init__(self, config: VQConfig) -> None:
@@ -83,33 +84,33 @@ class VQAutoencoder(nn.Module):
 
     @property
     def factor(self) -> int:
-        """How many pixels a latent is wide."""
+        """Pixels per latent, along each side."""
         return self.config.factor
 
     def encode(self, pictures: Tensor) -> Posterior:
-        """The raw latents of each picture, as a distribution without spread."""
+        """Pictures (B, 3, H, W) -> their raw latents, as a distribution of variance 0."""
         return Posterior.at(self.quant_conv(self.encoder(pictures)))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """The pictures of raw latents, quantised first; not clamped to [-1, 1]."""
+        """Raw latents (B, C, h, w), quantised first -> pictures (B, 3, H, W), not clamped."""
         return self.decode_quantized(self.quantize(latents).latents)
 
     def reconstruct(self, pictures: Tensor, draw: Draw) -> Reconstruction:
-        """Reconstructions from quantised latents, at the cost of the codebook; nothing is drawn."""
+        """Reconstructions from quantised latents; the cost is the codebook's; nothing is drawn."""
         latents = self.encode(pictures).mean
         found = self.quantize(latents)
         cost = self.quantize.loss(latents, found.indices)
         return Reconstruction(self.decode_quantized(found.latents), latents, cost, found.indices)
 
     def decode_quantized(self, latents: Tensor) -> Tensor:
-        """The pictures of latents that are vectors of the codebook already."""
+        """Latents (B, C, h, w), already vectors of the codebook -> pictures (B, 3, H, W)."""
         return self.decoder(self.post_quant_conv(latents))
 
 
 def autoencoder_of(config: AutoencoderConfig) -> Autoencoder | VQAutoencoder:
-    """A new autoencoder with the bottleneck that its config asks for."""
+    """A new autoencoder of the class that the config is of."""
     return VQAutoencoder(config) if isinstance(config, VQConfig) else Autoencoder(config)
 
 
 FirstStage = Autoencoder | VQAutoencoder | Pixels
-"""Whatever carries pictures to the latents of a diffusion model and back."""
+"""A network between pictures and the latents of a diffusion model."""

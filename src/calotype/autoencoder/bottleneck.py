@@ -1,4 +1,4 @@
-"""The bottleneck: a normal distribution over latents; and what it says of a training picture."""
+"""The bottleneck: a normal distribution over latents, and the reconstruction of a picture."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Posterior:
 
     @staticmethod
     def from_moments(moments: Tensor) -> Posterior:
-        """Halves of (B, 2C, h, w); the log-variance is held in [-30, 20] so that exp is finite."""
+        """From (B, 2C, h, w), means then log-variances, which are clamped to [-30, 20]."""
         mean, logvar = moments.chunk(2, dim=1)
         return Posterior(mean, logvar.clamp(-30.0, 20.0))
 
     @staticmethod
     def at(latents: Tensor) -> Posterior:
-        """These latents and no others: samples are equal to them to the bit."""
+        """The distribution of variance 0 at ``latents``: samples equal them bit for bit."""
         return Posterior(latents, torch.full_like(latents, -torch.inf))
 
     @property
@@ -32,11 +32,11 @@ class Posterior:
         return torch.exp(0.5 * self.logvar)
 
     def sample(self, noise: Tensor) -> Tensor:
-        """mean + std * noise, for standard normal ``noise`` of the same shape."""
+        """mean + std * noise: (B, C, h, w), for standard normal ``noise`` of the same shape."""
         return self.mean + self.std * noise
 
     def kl(self) -> Tensor:
-        """KL(q || N(0, 1)) in nats, summed over each latent: (B,).
+        """KL(q || N(0, 1)) in nats, summed over each picture's latent: (B,).
 
         Kingma and Welling 2014, appendix B.
         """
@@ -46,13 +46,14 @@ class Posterior:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What comes of training pictures, and what the bottleneck says of them.
+    """Training pictures after encoding and decoding, and their bottleneck's loss.
 
     pictures: (B, C, H, W), not clamped.
     latents: (B, C, h, w) raw, as they were encoded.
-    cost: (B,) by which the bottleneck holds its latents: a mean over their numbers, so that its
+    cost: (B,), the regulariser of the bottleneck: a mean over the numbers of a latent, so that its
         weight means the same at every size.
-    indices: (B, h, w) vectors of the codebook that stand for the latents; None without one.
+    indices: int64 (B, h, w), the vectors of the codebook that replace the latents; None without a
+        codebook.
     """
 
     pictures: Tensor

@@ -1,4 +1,4 @@
-"""The settings of an autoencoder, under their published names."""
+"""The settings of KL and VQ autoencoders, under their published names."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from calotype.errors import UserError
-from calotype.layers import read_fields
+from calotype.published_config import read_fields
 
 BLOCKS = {
     "down_block_types": ("DownEncoderBlock2D", "AttnDownEncoderBlock2D"),
     "up_block_types": ("UpDecoderBlock2D", "AttnUpDecoderBlock2D"),
 }
-"""What the blocks of a level are called, without attention after each of them and with it."""
+"""The types of a level's block: without attention, and with attention after each residual block."""
 
 MAX_LAYERS = 64
 
-# Fields of the published config.json with the values at which they ask for nothing.
+# Other fields of a published config.json, with the values at which they have no effect.
 _INACTIVE: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
     "latents_mean": (None,),
@@ -32,15 +32,15 @@ _INACTIVE_OF_VQ: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """What an autoencoder is built from: the fields of a published AutoencoderKL config.json.
+    """The fields of the config.json of a published AutoencoderKL.
 
-    down_block_types, up_block_types: names out of ``BLOCKS``, one a level; empty for the first of
-        them everywhere.
-    block_out_channels: width of each level; every level but the last halves the picture.
-    layers_per_block: residual blocks a level in the encoder; the decoder has one more.
-    sample_size: the size of the training pictures (a note; any size works).
+    down_block_types, up_block_types: names from ``BLOCKS``, one for each level; empty for no
+        attention at any level.
+    block_out_channels: width of each level; every level but the last halves the resolution.
+    layers_per_block: residual blocks of a level of the encoder; the decoder has one more.
+    sample_size: side of the training pictures (a note; any size works).
     scaling_factor, shift_factor: scaled latents = (raw latents - shift_factor) * scaling_factor.
-    force_upcast: float16 overflows in these weights (a note for whoever picks the type).
+    force_upcast: float16 overflows with these weights (a note for the choice of the type).
     """
 
     in_channels: int = 3
@@ -82,17 +82,17 @@ class AutoencoderConfig:
 
     @property
     def attention_down(self) -> tuple[bool, ...]:
-        """Whether each level of the encoder attends after its residual blocks, from the top."""
+        """Whether each level of the encoder has attention, from the highest resolution."""
         return tuple(name == BLOCKS["down_block_types"][1] for name in self.down_block_types)
 
     @property
     def attention_up(self) -> tuple[bool, ...]:
-        """The same of the decoder, from the bottom."""
+        """Whether each level of the decoder has attention, from the lowest resolution."""
         return tuple(name == BLOCKS["up_block_types"][1] for name in self.up_block_types)
 
     @property
     def encoded_channels(self) -> int:
-        """Channels that the encoder makes: a mean and a log-variance for each of the latent's."""
+        """Channels of the encoder's output: a mean and a log-variance for each of the latent's."""
         return 2 * self.latent_channels
 
     @property
@@ -102,24 +102,25 @@ class AutoencoderConfig:
 
     @property
     def factor(self) -> int:
-        """How many pixels a latent is wide: 8 in Stable Diffusion."""
+        """Pixels per latent, along each side: 8 in Stable Diffusion."""
         return 2 ** (len(self.block_out_channels) - 1)
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> AutoencoderConfig:
-        """The record in a published config.json; UserError for what is not supported."""
+        """The record of a published config.json; raises UserError for what is not supported."""
         return AutoencoderConfig(**read_fields(AutoencoderConfig, values, _INACTIVE))
 
     def to_json(self) -> dict[str, Any]:
         """The config.json of this autoencoder, as diffusers reads it."""
-        return {"_class_name": "AutoencoderKL", **_in_lists(asdict(self)), "act_fn": "silu"}
+        return {"_class_name": "AutoencoderKL", **_tuples_as_lists(asdict(self)), "act_fn": "silu"}
 
 
 @dataclass(frozen=True)
 class VQConfig(AutoencoderConfig):
-    """What an autoencoder with a codebook is built from: those of a published VQModel config.json.
+    """The fields of the config.json of a published VQModel.
 
-    num_vq_embeddings, vq_embed_dim: how many vectors, of how many channels (None: latent_channels).
+    num_vq_embeddings, vq_embed_dim: the number of vectors in the codebook, and their channels
+        (None: latent_channels).
     """
 
     latent_channels: int = 3
@@ -129,26 +130,26 @@ class VQConfig(AutoencoderConfig):
 
     @property
     def encoded_channels(self) -> int:
-        """Channels that the encoder makes."""
+        """Channels of the encoder's output."""
         return self.latent_channels
 
     @property
     def diffused_channels(self) -> int:
-        """Channels of the codebook's vectors, and of the latents that are not quantised yet."""
+        """Channels of the codebook's vectors, and of the latents before quantisation."""
         return self.latent_channels if self.vq_embed_dim is None else self.vq_embed_dim
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> VQConfig:
-        """The record in a published config.json; UserError for what is not supported."""
+        """The record of a published config.json; raises UserError for what is not supported."""
         return VQConfig(**read_fields(VQConfig, values, _INACTIVE | _INACTIVE_OF_VQ))
 
     def to_json(self) -> dict[str, Any]:
         """The config.json of this autoencoder, as diffusers reads it."""
-        values = _in_lists(asdict(self))
+        values = _tuples_as_lists(asdict(self))
         for name in ("shift_factor", "use_quant_conv", "use_post_quant_conv"):
             del values[name]
         return {"_class_name": "VQModel", **values, "act_fn": "silu", "norm_type": "group"}
 
 
-def _in_lists(values: dict[str, Any]) -> dict[str, Any]:
+def _tuples_as_lists(values: dict[str, Any]) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}

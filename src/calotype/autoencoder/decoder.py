@@ -1,17 +1,16 @@
-"""The decoder: a latent back to its picture."""
+"""The decoder of an autoencoder: latent -> picture."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from calotype.autoencoder.blocks import NORM_EPS, Level, MiddleBlock
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.level import Level
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
 from calotype.layers import GroupNormSiLU, Upsample
 
 
 class UpBlock(Level):
-    """A level, then twice the size unless it is the last."""
+    """A level, then upsampling unless it is the last: (B, C_in, h, w) -> (B, C_out, 2h, 2w)."""
 
     def __init__(
         self,

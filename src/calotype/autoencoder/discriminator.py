@@ -1,4 +1,4 @@
-"""PatchDiscriminator: tells patches of pictures from patches of reconstructions."""
+"""PatchDiscriminator: classifies patches as parts of true pictures or of reconstructions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 GROUPS = 8
-SLOPE = 0.2  # of the leaky rectifiers
+SLOPE = 0.2  # of the leaky ReLUs
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures (B, channels, H, W) -> logits (B, 1, h, w), one a patch; above 0: a true picture.
+    """Pictures (B, channels, H, W) -> logits (B, 1, h, w), one for each patch; above 0: true.
 
-    The patches are those of pix2pix (Isola et al. 2017, section 3.2.2): each of ``layers``
-    convolutions halves the size, two more make the logits. Norms are group norms, so that what is
-    said of a picture depends on no other in the batch.
+    PatchGAN (Isola et al. 2017, section 3.2.2): each of ``layers`` convolutions halves the size,
+    two more give the logits. The norms are group norms, so that a picture's logits do not depend on
+    the rest of the batch.
     """
 
     def __init__(self, width: int = 48, layers: int = 3, channels: int = 3) -> None:

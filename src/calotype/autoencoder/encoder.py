@@ -1,18 +1,17 @@
-"""The encoder: a picture to the moments of its latent."""
+"""The encoder of an autoencoder: picture -> the moments of its latent."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from calotype.autoencoder.blocks import NORM_EPS, Level, MiddleBlock
 from calotype.autoencoder.config import AutoencoderConfig
-from calotype.autoencoder.level import Level
-from calotype.autoencoder.middle import NORM_EPS, MiddleBlock
 from calotype.errors import UserError
 from calotype.layers import Downsample, GroupNormSiLU
 
 
 class DownBlock(Level):
-    """A level, then half the size unless it is the last."""
+    """A level, then downsampling unless it is the last: (B, C_in, h, w) -> (B, C_out, h/2, w/2)."""
 
     def __init__(
         self,

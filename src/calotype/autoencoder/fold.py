@@ -1,4 +1,4 @@
-"""Folding the measured mean and scale of the latents into the network's own weights."""
+"""Folding the measured mean and deviation of the latents into the network's weights."""
 
 import torch
 from torch import Tensor
@@ -10,10 +10,10 @@ from calotype.autoencoder.autoencoder import Autoencoder, VQAutoencoder
 def fold_latents(autoencoder: Autoencoder | VQAutoencoder, mean: Tensor, std: Tensor) -> None:
     """Change ``quant_conv`` and ``post_quant_conv`` so that latents have mean 0 and deviation 1.
 
-    mean, std: (C,), measured per channel over the data. Reconstructions stay what they were. Other
-    programs know one ``scaling_factor`` and no shift: these latents need neither. A codebook moves
-    along; all its channels are divided by one deviation, the root of the mean square of ``std``, as
-    anything else would change which vector is the nearest.
+    mean, std: (C,), measured per channel over the data. Reconstructions stay the same. Other
+    programs have one ``scaling_factor`` and no shift; these latents need neither. The vectors of a
+    codebook are changed as the latents are; all channels are divided by one deviation then, the
+    root of the mean square of ``std``, since different ones would change which vector is nearest.
     """
     quant, post = autoencoder.quant_conv, autoencoder.post_quant_conv
     assert quant is not None, "nothing to fold into"

@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its picture."""
+"""The reconstruction loss: the error of each pixel, at several resolutions."""
 
 from typing import Literal
 
@@ -19,13 +19,14 @@ def reconstruction_loss(
     """Absolute (l1) or squared (l2) error, weighted by pixel, a mean over ``scales`` resolutions:
     (B, C, H, W) -> (B,).
 
-    The first scale is the pixels, each next one halves the last by averaging. At a coarse scale the
-    errors that share a sign over an area remain while texture averages out: this holds colours and
-    bare grounds to account where a plain L1, content with each pixel's median, lets a faint blob
-    pass. weights: (B, H, W) positive; the ground has 1, so that what lies on it never makes it
-    cheaper. All terms are means over pixels: a weight of the loss means the same at every size.
+    The first scale is the pixels; each further one halves the last by averaging over 2x2. Averaging
+    removes texture but keeps errors of one sign over an area, so coarse scales penalise wrong
+    colours and faint blobs on plain surfaces, which a plain L1 hardly sees: its optimum is the
+    median of each pixel. weights: (B, H, W) positive; None for 1 everywhere. They are not
+    normalised, so that a weight above 1 on objects leaves the weight of the ground at 1. All terms
+    are means over pixels, so that a weight of the loss means the same at every size.
     """
-    error = reconstruction.float() - pictures  # half precision would not do for the sums
+    error = reconstruction.float() - pictures  # half precision is too coarse for the sums
     weight = torch.ones_like(error[:, :1]) if weights is None else weights[:, None]
     size = torch.abs if norm == "l1" else torch.square
     total = (size(error) * weight).mean(dim=(1, 2, 3))

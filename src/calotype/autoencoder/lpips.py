@@ -1,4 +1,4 @@
-"""Lpips: how different two pictures look to VGG16, its features weighed as people judged."""
+"""Lpips: the learned perceptual distance of two pictures, by weighted features of VGG16."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-"""Convolutions of VGG16 between its poolings, and their channels."""
+"""VGG16: the number of convolutions between two poolings, and their channels."""
 
 # Mean and deviation of ImageNet's colours, as they are published for pictures in [-1, 1].
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -16,12 +16,12 @@ EPSILON = 1e-10
 
 
 class Lpips(nn.Module):
-    """The learned distance of two batches of pictures (B, 3, H, W) in [-1, 1]: (B,).
+    """The distance of two batches of pictures (B, 3, H, W) in [-1, 1]: (B,).
 
-    H and W are 16 at least; pictures of one channel are seen as grey. At each place the features
-    after relu1_2, 2_2, 3_3, 4_3 and 5_3 are scaled to unit length; their squared differences are
-    weighed channel by channel, averaged over places and added over layers (Zhang et al. 2018,
-    equation 1). Under autocast the convolutions alone are in half precision.
+    H and W are at least 16; one channel is broadcast to three. At each position the features after
+    relu1_2, 2_2, 3_3, 4_3 and 5_3 are scaled to unit length; their squared differences are weighted
+    by channel, averaged over positions and added over layers (Zhang et al. 2018, equation 1). Under
+    autocast only the convolutions are in half precision.
     """
 
     def __init__(self) -> None:
@@ -56,6 +56,6 @@ class Lpips(nn.Module):
             x = layer(x)
             if index in self.taps:
                 features = x.to(dtype)
-                # Where no channel answers, the gradient of this norm is 0; a root's would be NaN.
+                # Where all channels are 0, this norm's gradient is 0; a square root's is NaN.
                 norm = torch.linalg.vector_norm(features, dim=1, keepdim=True)
                 yield features / (norm + EPSILON)

@@ -1,4 +1,4 @@
-"""How different two pictures look to a network."""
+"""The perceptual distance of two pictures: the difference of a network's features."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ EPSILON = 1e-10
 
 
 def perceptual_distance(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """The distance of the features of two batches of pictures, lists of (B, C, h, w): (B,).
+    """The distance of the features of two batches of pictures, a list of (B, C, h, w) each: (B,).
 
-    At each place the channels are scaled to unit length; their squared differences are added, then
-    averaged over places and layers (Zhang et al. 2018, equation 1, all channels weighing alike).
+    At each position the channels are scaled to unit length; their squared differences are added,
+    then averaged over positions and layers (Zhang et al. 2018, equation 1, with equal weights).
     """
     layers = [
         (_unit(a) - _unit(b)).square().sum(1).mean((1, 2))

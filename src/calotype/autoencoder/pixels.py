@@ -1,4 +1,4 @@
-"""Pixels: the autoencoder that leaves pictures as they are, for diffusion without a first stage."""
+"""Pixels: the identity in the place of an autoencoder, for diffusion in pixel space."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from calotype.autoencoder.bottleneck import Posterior
-from calotype.layers import read_fields
+from calotype.published_config import read_fields
 
 
 @dataclass(frozen=True)
 class PixelsConfig:
-    """What is said of pictures that are their own latents: the fields of our config.json.
-
-    The others are what every first stage says of its latents.
-    """
+    """The fields of the config.json of ``Pixels``, and the constants that every first stage has."""
 
     in_channels: int = 3
     sample_size: int = 32
@@ -29,21 +26,21 @@ class PixelsConfig:
 
     @property
     def out_channels(self) -> int:
-        """Those of the pictures."""
+        """The pictures' channels."""
         return self.in_channels
 
     @property
     def diffused_channels(self) -> int:
-        """Those of the pictures."""
+        """The pictures' channels."""
         return self.in_channels
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> PixelsConfig:
-        """The record in a config.json; UserError for what is not supported."""
+        """The record of a config.json; raises UserError for what is not supported."""
         return PixelsConfig(**read_fields(PixelsConfig, values, {}))
 
     def to_json(self) -> dict[str, Any]:
-        """The config.json, which no other program knows."""
+        """The config.json of ours, which no other program reads."""
         return {"_class_name": "Pixels", **asdict(self)}
 
 
@@ -60,13 +57,13 @@ class Pixels(nn.Module):
 
     @property
     def factor(self) -> int:
-        """How many pixels a latent is wide."""
+        """Pixels per latent, along each side."""
         return self.config.factor
 
     def encode(self, pictures: Tensor) -> Posterior:
-        """The pictures, as a distribution without spread."""
+        """The pictures (B, C, H, W), as a distribution of variance 0."""
         return Posterior.at(pictures)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """The latents; not clamped to [-1, 1]."""
+        """The latents (B, C, H, W), not clamped to [-1, 1]."""
         return latents

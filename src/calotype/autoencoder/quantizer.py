@@ -1,4 +1,4 @@
-"""The quantiser: each place of a latent becomes the nearest vector of a codebook."""
+"""The quantiser: replaces each position of a latent by the nearest vector of a codebook."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-COMMITMENT = 0.25  # beta of van den Oord et al., which they found not to matter from 0.1 to 2
+COMMITMENT = 0.25  # beta of van den Oord et al., who found no effect of it between 0.1 and 2
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """latents: (B, C, h, w) vectors of the codebook. indices: (B, h, w) int64, which."""
+    """latents: (B, C, h, w), vectors of the codebook. indices: their numbers, int64 (B, h, w)."""
 
     latents: Tensor
     indices: Tensor
@@ -31,14 +31,14 @@ class Quantizer(nn.Module):
         nn.init.uniform_(self.embedding.weight, -1 / size, 1 / size)
 
     def forward(self, latents: Tensor) -> Quantized:
-        """The nearest vectors; the gradient goes straight through to ``latents``."""
+        """Latents (B, C, h, w) -> the nearest vectors, with a straight-through gradient."""
         with torch.no_grad():
-            # Half precision has no such distances, and would not tell near vectors apart.
+            # torch.cdist takes no half precision, which is also too coarse to find the nearest.
             wide = torch.promote_types(latents.dtype, torch.float32)
             places = latents.movedim(1, -1).flatten(0, -2).to(wide)
             indices = torch.cdist(places, self.embedding.weight.to(wide)).argmin(dim=1)
         indices = indices.reshape(latents.shape[0], *latents.shape[2:])
-        # The difference is exactly 0, and has the gradient of the latents.
+        # Exactly 0, with the gradient of the latents.
         straight = latents - latents.detach()
         return Quantized(self.look_up(indices).detach() + straight, indices)
 
@@ -47,10 +47,10 @@ class Quantizer(nn.Module):
         return self.embedding(indices).movedim(-1, 1)
 
     def loss(self, latents: Tensor, indices: Tensor, commitment: float = COMMITMENT) -> Tensor:
-        """The mean square by which vectors and latents draw each other near: (B,).
+        """The mean squared distance of latents (B, C, h, w) and their vectors: (B,).
 
-        Equation 3 there: the vectors come to the latents at full weight, the latents to the vectors
-        at ``commitment``. (CompVis' code has the weight on the other of the two.)
+        Two terms (van den Oord et al. 2017, equation 3): the gradient to the vectors has weight 1,
+        that to the latents ``commitment``. (CompVis' code has the weight on the other term.)
         """
         nearest = self.look_up(indices)
         to_latents = F.mse_loss(nearest, latents.detach(), reduction="none")
@@ -59,6 +59,6 @@ class Quantizer(nn.Module):
 
 
 def perplexity(indices: Tensor, size: int) -> Tensor:
-    """How many of ``size`` vectors are in use, as if evenly: exp of the entropy of their use."""
+    """exp of the entropy of the use of ``size`` vectors, from indices of any shape: ()."""
     share = torch.bincount(indices.flatten(), minlength=size) / indices.numel()
     return torch.special.entr(share).sum().exp()

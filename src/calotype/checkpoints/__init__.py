@@ -1,9 +1,10 @@
 """Files <-> modules."""
 
 from calotype.checkpoints.component import load_component, save_component
-from calotype.checkpoints.load import find, load, load_autoencoder
+from calotype.checkpoints.load import load, load_autoencoder
+from calotype.checkpoints.locate import find
 from calotype.checkpoints.save import save
-from calotype.checkpoints.text import load_text, save_text
+from calotype.checkpoints.text_encoder_files import load_text, save_text
 
 __all__ = [
     "find",

@@ -1,17 +1,22 @@
-"""Older names of parameters in published folders -> the names of now."""
+"""Older names of parameters in published folders -> their present names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from calotype.errors import UserError
 
 
 @dataclass(frozen=True)
 class Alias:
-    """One older name: a pattern for the whole name, and what it is called now.
+    """One older name: a pattern for the whole name, and its present form.
 
-    new: a replacement as ``re.sub`` takes it; None for what is dropped on purpose.
+    new: a replacement as ``re.sub`` takes it; None for a tensor that is dropped on purpose.
     """
 
     old: str
@@ -38,8 +43,25 @@ AUTOENCODER = tuple(
 
 
 def present_name(name: str, aliases: Sequence[Alias]) -> str | None:
-    """What ``name`` is called now: itself if no alias fits, None if it is dropped."""
+    """The present form of a name: itself if no alias matches, None if it is dropped."""
     for alias in aliases:
         if re.fullmatch(alias.old, name):
             return None if alias.new is None else re.sub(alias.old, alias.new, name)
     return name
+
+
+def under_present_names(
+    tensors: Mapping[str, Tensor], aliases: Sequence[Alias], path: Path
+) -> dict[str, Tensor]:
+    """The tensors of the file ``path`` under their present names, without the dropped ones.
+
+    Raises UserError if two tensors have the same present name.
+    """
+    renamed: dict[str, Tensor] = {}
+    for old, tensor in tensors.items():
+        name = present_name(old, aliases)
+        if name in renamed:
+            raise UserError(f'{path}: holds "{name}" twice, once as "{old}"')
+        if name is not None:
+            renamed[name] = tensor
+    return renamed

@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from calotype.autoencoder import VQConfig
-from calotype.checkpoints.component import CLIP_TEXT, Component, read_component
-from calotype.checkpoints.first_stage import ASSUMED, autoencoder_in, read_autoencoder
+from calotype.checkpoints.autoencoder_files import ASSUMED, autoencoder_in, read_autoencoder
+from calotype.checkpoints.component import Component, read_component
+from calotype.checkpoints.detect_prediction import with_prediction_type
 from calotype.checkpoints.hashes import sha256
+from calotype.checkpoints.kinds import CLIP_TEXT
 from calotype.checkpoints.layouts import compvis
-from calotype.checkpoints.load import find, read_parts, with_prediction_type
+from calotype.checkpoints.load import read_parts
+from calotype.checkpoints.locate import find
+from calotype.checkpoints.model_folder import INDEX
 from calotype.checkpoints.parts import Parts, left_out
 from calotype.checkpoints.single_file import SingleFile, open_single_file, single_file_parts
 from calotype.checkpoints.weights import PICKLES, weight_files
 from calotype.errors import UserError
 
 Row = tuple[str, str]
-"""What is told, and what it is."""
+"""A name and its value, in words."""
 
 
 def describe(model: str | Path) -> Iterator[Row]:
-    """The rows of what is at a model's name or path. Raises UserError for what can't be read."""
+    """The rows that describe a model, a network or a file, by a name, path or hub id.
+
+    Raises UserError for what can't be read.
+    """
     path = find(model)
     if path.is_dir():
-        if (path / "model_index.json").exists():
+        if (path / INDEX).exists():
             yield from _model(path, read_parts(model))
         elif (path / CLIP_TEXT.folder).is_dir():
             yield "family", "a text encoder with its tokenizer"
@@ -56,15 +64,19 @@ def describe(model: str | Path) -> Iterator[Row]:
 
 def _model(path: Path, parts: Parts, single: SingleFile | None = None) -> Iterator[Row]:
     yield "family", parts.family
-    for component in parts.networks:
+    for component in parts.components.values():
         yield component.kind.folder, _parameter_summary(component.tensors)
     yield from _latents(parts.autoencoder)
-    yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
+    if parts.tokenizer is not None:
+        yield "tokenizer", f"{len(parts.tokenizer):,} tokens, texts of {parts.tokenizer.max_length}"
     known = with_prediction_type(parts)
     yield "prediction", f"{known.scheduler.prediction_type} ({known.rule})"
+    if (low := parts.low_res_scheduler) is not None:
+        betas = f"{low.beta_schedule}, {low.beta_start:g} to {low.beta_end:g}"
+        yield "low_res_scheduler", f"{betas}, noise levels 0 to {parts.max_noise_level}"
     if single:
         averaged = any(name.startswith(compvis.AVERAGED_UNET) for name in single.tensors)
-        yield "running average", "yes: --ema takes it" if averaged else "no"
+        yield "running average", "yes (load it with ema)" if averaged else "no"
         if single.steps is not None:
             yield "global_step", f"{single.steps:,}"
     for why, names in left_out(parts.dropped):
@@ -72,13 +84,13 @@ def _model(path: Path, parts: Parts, single: SingleFile | None = None) -> Iterat
     if single:
         yield from _hashes(path)
         return
-    for component in parts.networks:
+    for component in parts.components.values():
         for file in weight_files(component.path):
             yield f"SHA-256 of {file.relative_to(path)}", sha256(file)
 
 
-def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
-    yield "family", f"an autoencoder, {component.kind.published[1]}"
+def _autoencoder(path: Path, component: Component[Any]) -> Iterator[Row]:
+    yield "family", f"an autoencoder, {component.kind.published_class(component.config)}"
     yield component.kind.folder, _parameter_summary(component.tensors)
     yield from _latents(component)
     yield "scaling_factor", f"{component.config.scaling_factor:g} ({component.rule})"
@@ -90,7 +102,7 @@ def _autoencoder(path: Path, component: Component) -> Iterator[Row]:
         yield from _hashes(path)
 
 
-def _latents(component: Component) -> Iterator[Row]:
+def _latents(component: Component[Any]) -> Iterator[Row]:
     config = component.config
     yield "latents", f"{config.diffused_channels} channels, 1/{config.factor} of the picture's side"
     if isinstance(config, VQConfig):
@@ -98,7 +110,7 @@ def _latents(component: Component) -> Iterator[Row]:
 
 
 def _other(single: SingleFile) -> Iterator[Row]:
-    """A file without a UNet: an autoencoder, or names and numbers."""
+    """A file without a UNet: an autoencoder, or otherwise the names of its tensors."""
     try:
         component = autoencoder_in(single)
     except UserError as error:
@@ -120,7 +132,7 @@ def _unknown(single: SingleFile, why: str) -> Iterator[Row]:
 
 
 def _parameter_summary(tensors: Mapping[str, Tensor]) -> str:
-    """How many numbers, of which types."""
+    """How many parameters there are, and of which types."""
     types = Counter[str]()
     for tensor in tensors.values():
         types[str(tensor.dtype).removeprefix("torch.")] += tensor.numel()

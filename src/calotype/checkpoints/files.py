@@ -1,4 +1,4 @@
-"""Files read and written whole: safetensors, JSON, folders."""
+"""Files and folders written whole or not at all: safetensors, JSON."""
 
 from __future__ import annotations
 
@@ -11,103 +11,31 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from calotype.checkpoints.mapped import map_file
-from calotype.errors import NotWhole, UserError
-
-DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U64": torch.uint64,
-    "U32": torch.uint32,
-    "U16": torch.uint16,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-"""The types of numbers in safetensors files."""
-
-
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name, memory-mapped: read from the disk when first used.
-
-    Raises UserError with what was expected and found if the file is missing, and NotWhole if it is
-    cut short or of another format.
-    """
-    try:
-        with safe_open(path, framework="pt"):  # checks every size and place in the header
-            raw = map_file(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except SafetensorError as error:
-        raise NotWhole(f"{path}: not whole: {_what_is_wrong(path) or str(error)[:200]}") from None
-    begin = 8 + int.from_bytes(raw[:8].numpy().tobytes(), "little")
-    header = json.loads(raw[8:begin].numpy().tobytes())
-    header.pop("__metadata__", None)
-    return {name: _tensor(raw[begin:], entry, path) for name, entry in header.items()}
-
-
-def _tensor(data: Tensor, entry: Mapping[str, Any], path: Path) -> Tensor:
-    """The tensor that an entry of the header speaks of, in place."""
-    dtype = DTYPES.get(entry["dtype"])
-    if dtype is None:
-        raise UserError(f"{path}: numbers of the type {entry['dtype']} are not supported")
-    start, end = entry["data_offsets"]
-    part = data[start:end]
-    if part.storage_offset() % dtype.itemsize:  # rare, and torch wants it otherwise
-        part = part.clone()
-    return part.view(dtype).reshape(entry["shape"])
-
-
-def _what_is_wrong(path: Path) -> str:
-    """Why a file is no safetensors file, in terms of its bytes; empty if they add up."""
-    found = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = file.read(min(length, found))
-    if not header.startswith(b"{"):
-        return "expected a safetensors file, found no JSON header"
-    try:
-        entries = json.loads(header)
-        ends = [int(e["data_offsets"][1]) for n, e in entries.items() if n != "__metadata__"]
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        ends = []
-    expected = 8 + length + max(ends, default=0)
-    if expected == found:
-        return ""
-    least = "" if ends else "at least "
-    return f"expected {least}{expected:,} bytes, found {found:,}; copy or download it again"
+from calotype.errors import UserError
 
 
 def write_safetensors(
     path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write tensors by name to a safetensors file, whole or not at all."""
-    at_rest = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with write_atomically(path) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode
         try:
-            # Other programs ask the metadata which framework's layout the tensors have.
-            save_file(at_rest, temporary, {"format": "pt", **(metadata or {})})
-            temporary.chmod(mode)  # the library leaves it to the owner alone
+            # Other programs read the framework's name from the metadata.
+            save_file(stored, temporary, {"format": "pt", **(metadata or {})})
+            temporary.chmod(mode)  # the library makes it readable for the owner alone
         except (SafetensorError, RuntimeError) as error:  # the latter: tensors that share memory
             raise UserError(f"{path}: cannot be written: {str(error)[:200]}") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; raises UserError if it is missing or no JSON object."""
+    """The JSON object in a file; raises UserError if it is missing or is not a JSON object."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -148,7 +76,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def write_folder_atomically(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` to fill; it takes the place of ``folder`` at the end.
+    """An empty folder beside ``folder`` to write to; it becomes ``folder`` when the block is done.
 
     A folder already there is replaced if nothing in it would be lost: each of its entries must
     also be in the new one; else UserError. If the block raises, the old folder stays.
@@ -166,9 +94,9 @@ def write_folder_atomically(folder: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what a process that was killed left in a folder as it wrote there atomically.
+    """Remove the temporary files that a killed process left in a folder while writing to it.
 
-    A folder that stood aside when its new version was to take its place, goes back.
+    A folder that had been moved aside for its new version is moved back if that is missing.
     """
     for path in list(folder.iterdir()) if folder.is_dir() else []:
         ours = re.fullmatch(r"\.(.+)\.\d+\.(tmp|old)", path.name)
@@ -199,9 +127,9 @@ def _put_in_place(new: Path, folder: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Wait until the disk has what was written to a file or folder."""
+    """Wait until what was written to a file or folder is on the disk."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
+        return  # Windows cannot open folders
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

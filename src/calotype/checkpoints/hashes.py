@@ -1,4 +1,4 @@
-"""SHA-256 of weights' files, by which programs know models; those of large files are remembered."""
+"""SHA-256 of weight files, by which programs identify models, cached for large files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calotype.checkpoints.files import write_atomically
 from calotype.errors import UserError
 
 BLOCK = 2**20
-QUICK = 2**26  # bytes that are read again each time: a tenth of a second
+QUICK = 2**26  # bytes; smaller files are not cached: reading one takes a tenth of a second
 
 
 def sha256(path: Path) -> str:
@@ -27,13 +27,13 @@ def sha256(path: Path) -> str:
 
 
 def model_hash(files: Sequence[Path]) -> str:
-    """What a model in these files is known by: ten digits of the SHA-256 of its file.
+    """The hash of the model in these files: the first ten hex digits of its file's SHA-256.
 
-    As AUTOMATIC1111's web UI has it; of several files, of their SHA-256 in hex, one after the
-    other. "" of none, and of files that are no longer there.
+    As in AUTOMATIC1111's web UI; for several files, of the SHA-256 of their SHA-256 in hex, joined.
+    "" for no files, and for files that no longer exist.
     """
     try:
-        digests = [_remembered(path) for path in files]
+        digests = [_cached_sha256(path) for path in files]
     except OSError:
         return ""
     if len(digests) > 1:
@@ -41,31 +41,31 @@ def model_hash(files: Sequence[Path]) -> str:
     return digests[0][:10] if digests else ""
 
 
-def _remembered(path: Path) -> str:
-    """The SHA-256 of a file; of a large one read once, as long as size and time stay the same."""
+def _cached_sha256(path: Path) -> str:
+    """The SHA-256 of a file, cached for a large file until its size or time changes."""
     seen = path.stat()
     if seen.st_size < QUICK:
         return sha256(path)
-    known, key, mark = _memory(), str(path.resolve()), [seen.st_size, seen.st_mtime_ns]
+    known, key, mark = _read_cache(), str(path.resolve()), [seen.st_size, seen.st_mtime_ns]
     match known.get(key):
         case [size, time, str(found)] if [size, time] == mark:
             return found
     found = sha256(path)
-    # What can't be kept is read again the next time.
+    # If the cache cannot be written, the file is read again next time.
     with suppress(OSError, RuntimeError, UserError):
-        _place().parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(_place()) as temporary:
+        _cache_file().parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(_cache_file()) as temporary:
             temporary.write_text(json.dumps({**known, key: [*mark, found]}))
     return found
 
 
-def _memory() -> dict[str, Any]:
+def _read_cache() -> dict[str, Any]:
     with suppress(OSError, RuntimeError, ValueError):
-        known = json.loads(_place().read_text())
+        known = json.loads(_cache_file().read_text())
         return known if isinstance(known, dict) else {}
     return {}
 
 
-def _place() -> Path:
+def _cache_file() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "calotype" / "hashes.json"

@@ -1,4 +1,4 @@
-"""The form of an autoencoder without a config: what names and shapes of its tensors tell."""
+"""The config of an autoencoder, inferred from the names and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from calotype.autoencoder import AutoencoderConfig, VQConfig
 from calotype.autoencoder.config import BLOCKS
 from calotype.errors import UserError
 
-GROUPS = 32  # of every norm in the published autoencoders
+GROUPS = 32  # groups of every norm in the published autoencoders
 CODEBOOK = "quantize.embedding.weight"
 LAYER = re.compile(
     r"(?P<side>encoder\.down|decoder\.up)(?P<published>_blocks)?\.(?P<level>\d{1,3})"
     r"\.(?P<kind>block|resnets|attn|attentions)\.(?P<number>\d{1,3})\..*"
 )
-"""A layer of a level, as CompVis' files and the published folders name it."""
+"""The name of a tensor in a level, in CompVis' files and in published folders."""
 MIDDLE = ("encoder.mid.attn_1.", "encoder.mid_block.attentions.0.")
 
 
 def infer_config(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
     """The config of the autoencoder with these tensors, a ``VQConfig`` if it has a codebook.
 
-    Under CompVis' names or those of the published folders. What no tensor tells: scaling_factor is
-    1, norm_num_groups 32 or else the most that divides every width. UserError for what is missing;
-    whether all else fits is for the caller to see.
+    The names are CompVis' or those of published folders. Two fields cannot be inferred:
+    scaling_factor is taken as 1, norm_num_groups as the largest divisor of 32 and of every width.
+    Raises UserError for a missing tensor; whether all the others fit is not checked here.
     """
     widths, layers, down, up = _levels(tensors)
     fields: dict[str, Any] = {
@@ -55,7 +55,7 @@ def infer_config(tensors: Mapping[str, Tensor]) -> AutoencoderConfig:
 
 
 def _levels(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int, list[bool], list[bool]]:
-    """Each level's width, the layers of one, and which attend, down and up in their order."""
+    """The levels' widths, the layers of a level, and which down and up blocks have attention."""
     levels, layers, attending, published = 0, 0, set[tuple[str, int]](), False
     for name in tensors:
         found = LAYER.fullmatch(name)
@@ -74,7 +74,7 @@ def _levels(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int, list[b
     widths = tuple(_axis_size(tensors, first.format(level), 0) for level in range(levels))
     down = [("encoder.down", level) in attending for level in range(levels)]
     up = [("decoder.up", level) in attending for level in range(levels)]
-    # CompVis' files count both ways from the largest size, the published folders do not.
+    # CompVis' decoders count levels from the highest resolution, published ones from the lowest.
     return widths, layers, down, up if published else up[::-1]
 
 
@@ -84,8 +84,8 @@ def same_shapes(one: AutoencoderConfig, other: AutoencoderConfig) -> bool:
 
 
 def _inferable(config: AutoencoderConfig) -> AutoencoderConfig:
-    """The config with what no tensor tells at one value."""
-    untold: dict[str, Any] = {
+    """The config with the fields that cannot be inferred from tensors set to fixed values."""
+    not_inferable: dict[str, Any] = {
         "norm_num_groups": 1,
         "sample_size": 0,
         "scaling_factor": 1.0,
@@ -93,8 +93,8 @@ def _inferable(config: AutoencoderConfig) -> AutoencoderConfig:
         "force_upcast": False,
     }
     if isinstance(config, VQConfig):
-        untold["vq_embed_dim"] = config.diffused_channels
-    return replace(config, **untold)
+        not_inferable["vq_embed_dim"] = config.diffused_channels
+    return replace(config, **not_inferable)
 
 
 def _types(field: str, attend: list[bool]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Key maps: where another layout keeps each of our tensors, read both ways from one table."""
+"""Key maps: the place of each of our tensors in another layout, used in both directions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Place:
-    """Where a layout keeps one of our tensors.
+    """The place of one of our tensors in another layout.
 
-    chunk, chunks: which of so many equal ones, along the first axis, of the tensor of that name.
-    as_convolution: kept as a 1x1 convolution (out, in, 1, 1), where ours is a matrix (out, in).
+    name: of the tensor there.
+    chunk, chunks: ours is this chunk of so many equal ones, along the first axis.
+    as_convolution: there it is a 1x1 convolution (out, in, 1, 1), ours is a matrix (out, in).
     """
 
     name: str
@@ -24,7 +25,7 @@ class Place:
 
 
 Places = Mapping[str, Place]
-"""Our names -> where the other layout keeps them; no two in the same place."""
+"""Our names -> their places in the other layout, all of them different."""
 
 
 def renamed(
@@ -32,8 +33,8 @@ def renamed(
 ) -> dict[str, str]:
     """Our names -> theirs, by the longest of our module paths that a name begins with.
 
-    modules: our module paths -> theirs. leaves: what follows
-    the path, up to weight or bias -> theirs; what is not there has the same name.
+    modules: our module paths -> theirs. leaves: the part of a name between such a path and
+    "weight" or "bias" -> theirs; one that is not listed is the same in both.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -41,15 +42,14 @@ def renamed(
         while path not in modules:
             assert path, f"no module of the map holds {name}"
             path = path.rpartition(".")[0]
-        rest = name.removeprefix(path).removeprefix(".")
-        leaf, _, kind = rest.rpartition(".")
+        leaf, _, kind = name.removeprefix(path).removeprefix(".").rpartition(".")
         steps = (modules[path], leaves.get(leaf, leaf), kind)
         found[name] = ".".join(step for step in steps if step)
     return found
 
 
 def gather(places: Places, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our tensors out of another layout's, as views; every name of ``places`` must be there."""
+    """Another layout's tensors -> ours, as views; every name of ``places`` must be there."""
     found: dict[str, Tensor] = {}
     for name, place in places.items():
         tensor = theirs[place.name]
@@ -61,7 +61,7 @@ def gather(places: Places, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def scatter(places: Places, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Another layout's tensors out of ours: the inverse of ``gather``."""
+    """Our tensors -> another layout's: the inverse of ``gather``."""
     chunks: dict[str, dict[int, Tensor]] = {}
     for name, place in places.items():
         tensor = ours[name][:, :, None, None] if place.as_convolution else ours[name]

@@ -1,4 +1,4 @@
-"""unfilled: networks built without memory or first values, for weights that follow."""
+"""Building networks without memory or initial values, for weights that are assigned later."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def on_meta() -> Iterator[None]:
-    """What is built inside has shapes only, on the device "meta"; load weights with ``assign``.
+    """Networks built inside have shapes only, on the device "meta"; load weights with ``assign``.
 
-    First values are not drawn: on "meta" that would draw nothing, but import torch._dynamo to do
-    so, for a second and a hundred megabytes.
+    Parameters are not initialised: on "meta" that would have no effect, but would import
+    torch._dynamo, which takes a second and a hundred megabytes.
     """
     with torch.device("meta"), _WithoutInit():
         yield
 
 
 class _WithoutInit(TorchFunctionMode):
-    """torch.nn.init leaves tensors as they are."""
+    """The functions of torch.nn.init return their tensor unchanged."""
 
     def __torch_function__(
         self,

@@ -1,4 +1,4 @@
-"""Pickled checkpoints, read as data: tensors alone are made of what they name."""
+"""Pickled checkpoints, read without running code: only tensors are built from them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from torch.serialization import safe_globals
 
 from calotype.errors import NotWhole, UserError
 
-LARGEST_PICKLE = 2**28  # bytes of the part that is code; of a whole Stable Diffusion it is 2 MB
+LARGEST_PICKLE = 2**28  # bytes of the pickle itself; 2 MB in a whole Stable Diffusion
 
 
 class _Ignored:
-    """What stands for an object that isn't needed: it takes anything and does nothing."""
+    """A placeholder for an object that is not needed; accepts any arguments and state."""
 
-    def __init__(self, *given: object) -> None: ...
+    def __init__(self, *args: object) -> None: ...
     def __setstate__(self, state: object) -> None: ...
     def __hash__(self) -> int:
         return id(self)
 
 
-# What a pickle may name: how torch writes tensors, and what training programs leave beside them.
+# The globals that a pickle may name: those of tensors, and those of objects that training programs
+# save beside them.
 _TENSORS = (
     "collections.OrderedDict",
     "torch.Size",
@@ -37,7 +38,7 @@ _TENSORS = (
     "torch.nn.parameter.Parameter",  # torchvision's oldest files
     "builtins.set",
     "__builtin__.set",
-    "_codecs.encode",  # how bytes are spelled
+    "_codecs.encode",  # how bytes are encoded
 )
 _TYPES = r"torch\.(\w+Storage|(b?float|u?int|complex)\d+|bool)"
 _IGNORED = (
@@ -54,8 +55,9 @@ _IGNORED = (
 def read_pickle(path: Path) -> Any:
     """The object in a .ckpt, .pt or .bin file, its tensors memory-mapped where the format allows.
 
-    Raises UserError if the file is missing or names anything but tensors, and NotWhole if it is cut
-    short, compressed or of another format. What training programs leave beside tensors is emptied.
+    Objects that training programs save beside tensors become placeholders. Raises UserError if the
+    file is missing or names anything else, and NotWhole if it is cut short, compressed or of
+    another format.
     """
     try:
         with path.open("rb") as file:
@@ -89,7 +91,7 @@ def read_pickle(path: Path) -> Any:
 
 
 def _named_in_zip(file: BinaryIO, path: Path) -> Iterator[str]:
-    """The globals that the pickle inside a zip names; nothing in it may be compressed."""
+    """The globals named by the pickle in a zip; raises NotWhole if an entry is compressed."""
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if entry.compress_type != zipfile.ZIP_STORED:
@@ -104,22 +106,22 @@ def _named_in_zip(file: BinaryIO, path: Path) -> Iterator[str]:
 
 
 def _named(file: BinaryIO) -> Iterator[str]:
-    """The globals that the pickles of an older file name, which stand before its tensors."""
+    """The globals named by the pickles of the older format, which come before its tensors."""
     for _ in range(5):  # magic number, protocol, system, the object, the storages' keys
         yield from _globals(file)
 
 
 def _globals(file: Any) -> Iterator[str]:
-    """The dotted names that one pickle asks for."""
-    said: list[object] = []
+    """The globals named by one pickle, as dotted names."""
+    strings: list[object] = []
     for code, argument, _ in pickletools.genops(file):
         if code.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
         elif code.name == "STACK_GLOBAL":
-            # Its words stand right before it; a name put together in another way is none.
-            yield ".".join(str(word) for word in said[-2:])
+            # Its two strings come right before it; a name built in any other way is not allowed.
+            yield ".".join(str(word) for word in strings[-2:])
         if "PUT" not in code.name and code.name != "MEMOIZE":
-            said = [*said[-1:], argument if "UNICODE" in code.name else None]
+            strings = [*strings[-1:], argument if "UNICODE" in code.name else None]
 
 
 def _require_harmless(name: str, path: Path) -> None:
@@ -131,6 +133,6 @@ def _require_harmless(name: str, path: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The line of an error that says why; torch puts advice before it that must not be followed."""
+    """The reason in an error of torch, without its advice to load the file unsafely."""
     reason = str(error).strip().split("WeightsUnpickler error:")[-1].strip()
     return reason.partition("\n")[0][:200] or type(error).__name__

@@ -1,10 +1,9 @@
-"""A single file that holds a whole model -> its parts."""
+"""A single file that holds a whole model <-> Parts."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,36 +13,31 @@ from safetensors import safe_open
 from torch import Tensor
 
 from calotype.autoencoder import AutoencoderConfig
-from calotype.checkpoints.component import (
-    AUTOENCODER_KL,
-    CLIP_TEXT,
-    UNET,
-    Component,
-    Kind,
-    config_of,
-    first_stage_kind,
-    kind_of,
-    require_fit,
-    shapes,
-    under_present_names,
-)
-from calotype.checkpoints.files import read_safetensors
-from calotype.checkpoints.keymap import Places, gather, shapes_there
+from calotype.checkpoints.aliases import under_present_names
+from calotype.checkpoints.component import Component
+from calotype.checkpoints.files import write_safetensors
+from calotype.checkpoints.fit import require_fit, shapes
+from calotype.checkpoints.keymap import Places, gather, scatter, shapes_there
+from calotype.checkpoints.kinds import AUTOENCODER_KL, CLIP_TEXT, UNET, kind_of
 from calotype.checkpoints.layouts import compvis
 from calotype.checkpoints.parts import Parts
 from calotype.checkpoints.pickles import read_pickle
+from calotype.checkpoints.safetensors_mapped import read_safetensors
+from calotype.checkpoints.single_file_header import (
+    HEADER,
+    WANTED,
+    model_of_values,
+    parse_header,
+    values_of_model,
+    write_header,
+)
 from calotype.checkpoints.weights import PICKLES, tensors_in
 from calotype.conditioning import Tokenizer
 from calotype.conditioning.clip_vocabulary import clip_vocabulary
-from calotype.conditioning.vocabulary import Vocabulary
-from calotype.diffusion import Prediction, SchedulerConfig
 from calotype.errors import UserError
+from calotype.presets import sd2
 from calotype.presets.families import FAMILIES, Family
 
-PlacesOf = Callable[[Any, list[str]], Places]
-
-HEADER = "calotype"
-"""The key of a safetensors header under which our files carry their configs."""
 EPSILON_STEPS = 875_000
 """The global_step of Stable Diffusion 2's base model, which learned to predict epsilon."""
 
@@ -52,19 +46,20 @@ EPSILON_STEPS = 875_000
 class SingleFile:
     """What a single file holds, before any of it is recognised.
 
-    configs: of our own files, by component; of an autoencoder alone, its own. steps: the
-        global_step of a training checkpoint.
+    header: the values in the header of a file that we wrote: of a whole model those of
+        ``single_file_header``, of an autoencoder alone its config under "vae".
+    steps: the global_step of a training checkpoint.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
-    configs: Mapping[str, Any] | None = None
+    header: Mapping[str, Any] | None = None
     steps: int | None = None
 
     @property
     def whole(self) -> bool:
         """Whether it holds a whole model: whether a UNet is in it."""
-        return _whole(self.tensors)
+        return _is_whole(self.tensors)
 
 
 def open_single_file(path: Path) -> SingleFile:
@@ -77,26 +72,15 @@ def open_single_file(path: Path) -> SingleFile:
         )
     tensors = read_safetensors(path)
     with safe_open(path, framework="pt") as file:
-        header = (file.metadata() or {}).get(HEADER)
-    configs = None if header is None else _configs(header, path, _whole(tensors))
-    return SingleFile(path, tensors, configs)
+        text = (file.metadata() or {}).get(HEADER)
+    if text is None:
+        return SingleFile(path, tensors)
+    wanted = WANTED if _is_whole(tensors) else {AUTOENCODER_KL.folder}
+    return SingleFile(path, tensors, parse_header(text, path, wanted))
 
 
-def _whole(tensors: Mapping[str, Tensor]) -> bool:
+def _is_whole(tensors: Mapping[str, Tensor]) -> bool:
     return any(name.startswith(compvis.UNET) for name in tensors)
-
-
-def _configs(header: str, path: Path, whole: bool) -> dict[str, Any]:
-    try:
-        configs = json.loads(header)
-    except (ValueError, RecursionError):
-        configs = None
-    wanted = {AUTOENCODER_KL.folder}
-    if whole:
-        wanted |= {UNET.folder, CLIP_TEXT.folder, "scheduler", "tokenizer"}
-    if not isinstance(configs, dict) or not wanted <= configs.keys():
-        raise UserError(f"{path}: its header should hold the model's configs as JSON, and does not")
-    return configs
 
 
 def single_file_parts(single: SingleFile, ema: bool = False) -> Parts:
@@ -107,66 +91,63 @@ def single_file_parts(single: SingleFile, ema: bool = False) -> Parts:
     """
     tensors = under_present_names(single.tensors, compvis.ALIASES, single.path)
     if ema and not any(name.startswith(compvis.AVERAGED_UNET) for name in tensors):
-        raise UserError(f"{single.path}: --ema: it holds no running average of the weights")
-    family = _ours(single) if single.configs and single.whole else _recognised(tensors, single.path)
-    layout = _layout(family, tensors, ema, single.path)
+        raise UserError(f"ema = True: {single.path} holds no running average of the weights")
+    if single.header and single.whole:
+        configs, parts = model_of_values(single.header, single.path)
+    else:
+        configs, parts = _of_family(_recognise(tensors, single.path), single.steps)
+    stage = AUTOENCODER_KL.folder
+    configs[stage] = with_scale(configs[stage], tensors, single.path)
     places: dict[str, Places] = {}
     wanted: dict[str, torch.Size] = {}
-    for kind, config, places_of in layout:
-        ours = shapes(kind, config)
-        places[kind.folder] = places_of(config, [*ours])
-        wanted |= shapes_there(places[kind.folder], ours)
+    for name, config in configs.items():
+        ours = shapes(kind_of(config), config)
+        places[name] = _places(name, config, [*ours], tensors, ema, single.path)
+        wanted |= shapes_there(places[name], ours)
     dropped = _dropped(tensors, wanted, ema)
     kept = {name: tensor for name, tensor in tensors.items() if name not in dropped}
-    require_fit(kept, wanted, f"{single.path} does not fit {family.name}")
-    unet, vae, text = (
-        Component(kind, config, gather(places[kind.folder], kept), single.path)
-        for kind, config, _ in layout
-    )
-    prediction, rule, probe = _prediction(single, family)
-    return Parts(
-        unet=unet,
-        autoencoder=vae,
-        text=text,
-        tokenizer=_tokenizer(single, family),
-        scheduler=replace(family.scheduler, prediction_type=prediction),
-        name=single.path.stem,
-        family=family.name,
-        rule=rule,
-        probe=probe,
-        unet_of_v=family.unet_of_v,
-        dropped=dropped,
-    )
+    require_fit(kept, wanted, f"{single.path} does not fit {parts.family}")
+    components = {
+        name: Component(kind_of(config), config, gather(places[name], kept), single.path)
+        for name, config in configs.items()
+    }
+    return replace(parts, components=components, dropped=dropped, name=single.path.stem)
 
 
-def _layout(
-    family: Family, tensors: Mapping[str, Tensor], ema: bool, path: Path
-) -> Sequence[tuple[Kind, Any, PlacesOf]]:
-    """The networks of a file with their configs, and where it keeps their tensors."""
-    openclip = any(name.startswith(compvis.OPENCLIP) for name in tensors)
-    scaled = with_scale(family.autoencoder, tensors, path)
-    first_stage = kind_of(scaled)
-    return (
-        (UNET, family.unet, compvis.averaged_places if ema else compvis.unet_places),
-        (first_stage, scaled, compvis.autoencoder_places),
-        (CLIP_TEXT, family.text, compvis.openclip_places if openclip else compvis.clip_places),
-    )
+def _places(
+    name: str,
+    config: Any,
+    names: list[str],
+    tensors: Mapping[str, Tensor],
+    ema: bool,
+    path: Path,
+) -> Places:
+    """Where the file keeps the tensors of a network."""
+    if name == UNET.folder and ema:
+        return compvis.averaged_places(config, names)
+    if name == CLIP_TEXT.folder and any(key.startswith(compvis.OPENCLIP) for key in tensors):
+        return compvis.openclip_places(config, names)
+    return compvis.places(name, config, names, path)
 
 
 def _dropped(
     tensors: Mapping[str, Tensor], wanted: Mapping[str, torch.Size], ema: bool
 ) -> dict[str, str]:
-    """The tensors that are left out by a declared rule, with the reason."""
+    """The tensors that are left out by a declared rule -> the reason."""
     found: dict[str, str] = {}
     for name in tensors.keys() - wanted.keys():
         raw = ema and name.startswith(compvis.UNET)
-        if why := "the weights; --ema takes their average" if raw else compvis.why_dropped(name):
+        if (
+            why := "the weights, of which the average is taken"
+            if raw
+            else compvis.why_dropped(name)
+        ):
             found[name] = why
     return dict(sorted(found.items()))
 
 
-def _recognised(tensors: Mapping[str, Tensor], path: Path) -> Family:
-    """The family whose UNet has the file's inputs and reads its text encoder's width."""
+def _recognise(tensors: Mapping[str, Tensor], path: Path) -> Family:
+    """The family whose UNet has the file's input channels and reads contexts of the same width."""
     first = tensors.get(f"{compvis.UNET}input_blocks.0.0.weight")
     words = next((t for n, t in tensors.items() if n.endswith("attn2.to_k.weight")), None)
     if first is None or words is None or first.ndim != 4 or words.ndim != 2:
@@ -181,34 +162,38 @@ def _recognised(tensors: Mapping[str, Tensor], path: Path) -> Family:
             return family
     raise UserError(
         f"{path}: a UNet of no known family: {first.shape[1]} channels in, "
-        f"{first.shape[0]} in its first layer, words {words.shape[-1]} wide"
+        f"{first.shape[0]} in its first layer, a context {words.shape[-1]} wide"
     )
 
 
-def _ours(single: SingleFile) -> Family:
-    """What the header of one of our files says, as a family of its own."""
-    assert single.configs is not None
-    where = f"{single.path}, in its header"
-    of_first_stage = first_stage_kind(single.configs[AUTOENCODER_KL.folder], where)
-    kept = {
-        kind.folder: config_of(kind, single.configs[kind.folder], where)
-        for kind in (UNET, of_first_stage, CLIP_TEXT)
+def _of_family(family: Family, steps: int | None) -> tuple[dict[str, Any], Parts]:
+    """Each network's config, and the parts without networks, of a file of this family.
+
+    steps: the file's global_step. Where the family has models of both predictions and ``steps``
+    does not decide, a trial has to.
+    """
+    scheduler, rule, probe = family.scheduler, "its family", False
+    if family.unet_of_v is not None:
+        probe = steps != EPSILON_STEPS
+        scheduler = replace(scheduler, prediction_type="epsilon")
+        rule = "a trial" if probe else f"global_step = {EPSILON_STEPS}"
+    configs = {
+        UNET.folder: family.unet,
+        AUTOENCODER_KL.folder: family.autoencoder,
+        CLIP_TEXT.folder: family.text,
     }
-    scheduler = single.configs["scheduler"]
-    try:
-        if not isinstance(scheduler, dict):
-            raise UserError(f"scheduler: expected a JSON object, found {scheduler!r:.50}")
-        schedule = SchedulerConfig.from_json(scheduler)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    return Family(
-        name="written by Calotype",
-        unet=kept[UNET.folder],
-        autoencoder=kept[AUTOENCODER_KL.folder],
-        text=kept[CLIP_TEXT.folder],
-        scheduler=schedule,
-        pad_token="",
+    parts = Parts(
+        components={},
+        scheduler=scheduler,
+        tokenizer=Tokenizer(clip_vocabulary(family.pad_token)),
+        low_res_scheduler=family.low_res_scheduler,
+        max_noise_level=family.max_noise_level,
+        family=family.name,
+        rule=rule,
+        probe=probe,
+        unet_of_v=family.unet_of_v,
     )
+    return configs, parts
 
 
 def with_scale(
@@ -223,26 +208,20 @@ def with_scale(
     return replace(config, scaling_factor=float(scale))
 
 
-def _tokenizer(single: SingleFile, family: Family) -> Tokenizer:
-    """CLIP's, or that of our header where it has one of its own."""
-    kept = single.configs["tokenizer"] if single.configs else family.pad_token
-    where = f"{single.path}, in its header: tokenizer"
-    try:
-        if isinstance(kept, str):
-            return Tokenizer(clip_vocabulary(kept))
-        if not isinstance(kept, dict) or not all(isinstance(text, str) for text in kept.values()):
-            raise UserError(f"expected the texts of its files, found {kept!r:.50}")
-        return Tokenizer(Vocabulary.from_files(kept))
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+def write_single(parts: Parts, path: Path, dtype: torch.dtype | None = None) -> None:
+    """Write one safetensors file with CompVis' names, whole or not at all.
 
-
-def _prediction(single: SingleFile, family: Family) -> tuple[Prediction, str, bool]:
-    """What the UNet predicts, by which rule, and whether a trial should tell."""
-    if single.configs:
-        return family.scheduler.prediction_type, "the header", False
-    if family.unet_of_v is None:
-        return family.scheduler.prediction_type, "its family", False
-    if single.steps == EPSILON_STEPS:
-        return "epsilon", f"global_step = {EPSILON_STEPS}", False
-    return "epsilon", "a trial", True
+    Its header holds the configs, so that it is read without any other file; programs that do not
+    know this header go by the names and shapes. dtype: the type of the weights; None keeps each
+    tensor's own.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, component in parts.components.items():
+        names = [*component.tensors]
+        if name == CLIP_TEXT.folder and component.config.hidden_size == sd2.TEXT.hidden_size:
+            places = compvis.openclip_places(component.config, names)
+        else:
+            places = compvis.places(name, component.config, names, path)
+        tensors |= scatter(places, component.tensors)
+    placed = {name: tensor.to(dtype=dtype) for name, tensor in tensors.items()}
+    write_safetensors(path, placed, write_header(values_of_model(parts)))

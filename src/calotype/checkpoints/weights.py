@@ -1,4 +1,4 @@
-"""The tensors of one network in a folder: in one file, in several by an index, or in a pickle."""
+"""The weight files of one network in a folder: one file, several with an index, or a pickle."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from pathlib import Path
 
 from torch import Tensor
 
-from calotype.checkpoints.files import read_json, read_safetensors
+from calotype.checkpoints.files import read_json
 from calotype.checkpoints.pickles import read_pickle
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import NotWhole, UserError
 
 PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 
 
 def find_weights(folder: Path, file: str) -> Path:
-    """The weights of a folder whose file is usually called ``file``, or the index of several.
+    """The path of a network's weights, or of the index of several files.
 
-    Safetensors come before pickles, and among each full precision before half. UserError if there
-    is none.
+    file: the usual name. Safetensors are preferred to pickles, and full to half precision. Raises
+    UserError if there are none.
     """
     for name in weight_names(file):
         if (folder / name).exists():
@@ -27,9 +28,9 @@ def find_weights(folder: Path, file: str) -> Path:
 
 
 def weight_names(file: str) -> Iterator[str]:
-    """The names under which a network's weights may lie, the best first."""
+    """The possible names of a network's weights, the preferred first."""
     stem = file.removesuffix(".safetensors")
-    # transformers calls its own pickles otherwise.
+    # transformers has another name for its pickles.
     pickled = "pytorch_model" if stem == "model" else stem
     for variant in ("", ".fp16"):
         yield f"{stem}{variant}.safetensors"
@@ -42,7 +43,7 @@ def weight_names(file: str) -> Iterator[str]:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, or of the files that an index names, memory-mapped.
 
-    Raises UserError if a file is missing, broken, unsafe or not what the index says.
+    Raises UserError if a file is missing, broken, unsafe or does not hold what the index says.
     """
     if path.suffix == ".json":
         return _read_sharded(path)
@@ -52,12 +53,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def tensors_in(found: object, path: Path) -> dict[str, Tensor]:
-    """The tensors by name of what a pickle holds, or of its ``state_dict``."""
+    """The tensors by name in the object of a pickle, or in its ``state_dict``."""
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
     if not isinstance(found, dict):
         raise NotWhole(f"{path}: expected tensors by name, found {type(found).__name__}")
-    # Numbers beside the weights, as a count of steps, are no weights.
+    # Other values beside the tensors, such as a count of steps, are ignored.
     tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not tensors:
         raise NotWhole(f"{path}: expected tensors by name, found none")
@@ -65,25 +66,25 @@ def tensors_in(found: object, path: Path) -> dict[str, Tensor]:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The files that hold the tensors: the one, or those that an index names."""
+    """The files that hold the tensors: ``path`` itself, or the files that an index names."""
     if path.suffix != ".json":
         return [path]
     return [path.with_name(name) for name in sorted(set(_index(path).values()))]
 
 
 def _index(path: Path) -> dict[str, str]:
-    """Which file beside an index holds each tensor; UserError if one is not beside it."""
+    """Tensor -> the file beside an index that holds it; raises UserError for any other place."""
     places = read_json(path).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise UserError(f'{path}: expected a "weight_map" of tensors and files')
     for file in set(map(str, places.values())):
         if Path(file).name != file or Path(file).suffix not in PICKLES | {".safetensors"}:
-            raise UserError(f'{path}: "{file}" is no file beside it')
+            raise UserError(f'{path}: "{file}" is not a file beside it')
     return {str(name): str(file) for name, file in places.items()}
 
 
 def _read_sharded(index: Path) -> dict[str, Tensor]:
-    """The tensors that an index spreads over files beside it, each where it says."""
+    """The tensors of the files that an index names; raises UserError unless each is in its file."""
     places = _index(index)
     found: dict[str, Tensor] = {}
     for file in weight_files(index):

@@ -41,10 +41,13 @@ def convert(
         raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
     if out.exists():
         raise UserError(f"{out}: exists already; name a new {'file' if single else 'folder'}")
-    from calotype.checkpoints.first_stage import ASSUMED, autoencoder_alone
-    from calotype.checkpoints.load import find, read_parts, with_prediction_type
+    from calotype.checkpoints.autoencoder_files import ASSUMED, autoencoder_alone, write_autoencoder
+    from calotype.checkpoints.detect_prediction import with_prediction_type
+    from calotype.checkpoints.load import read_parts
+    from calotype.checkpoints.locate import find
+    from calotype.checkpoints.model_folder import write_folder
     from calotype.checkpoints.parts import Parts, left_out
-    from calotype.checkpoints.save import write_first_stage, write_folder, write_single
+    from calotype.checkpoints.single_file import write_single
     from calotype.cli.device import dtype_named
 
     found = autoencoder_alone(find(model))
@@ -57,7 +60,7 @@ def convert(
     elif variant != Variant():
         raise UserError(f"--vae, --ema and --prediction: {model} is an autoencoder alone")
     else:
-        write_first_stage(found, out, dtype_named(dtype))
+        write_autoencoder(found, out, dtype_named(dtype))
     autoencoder = found.autoencoder if isinstance(found, Parts) else found
     if autoencoder.rule == ASSUMED:
         own = autoencoder.config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 
 from cyclopts import (
     CoercionError,
@@ -13,6 +14,7 @@ from cyclopts import (
     ValidationError,
 )
 
+from calotype.cli.shared import Variant
 from calotype.errors import UserError, nearest
 from calotype.settings.schema import allowed, choices, either, field_of, shown
 
@@ -20,7 +22,7 @@ from calotype.settings.schema import allowed, choices, either, field_of, shown
 def one_line(error: CycloptsError | UserError, commands: Iterable[str]) -> str:
     """The message of a mistake: the option, the value, what is allowed, what to do."""
     if isinstance(error, UserError):
-        return " ".join(str(error).split())
+        return _with_option(" ".join(str(error).split()))
     see = " ".join(["see calotype", *(error.command_chain or ()), "--help"])
     if isinstance(error, CoercionError) and error.token and error.target_type:
         wanted, value = field_of(error.target_type), error.token.value
@@ -40,6 +42,15 @@ def one_line(error: CycloptsError | UserError, commands: Iterable[str]) -> str:
         return f'unknown command "{name}": must be {either(known)}{nearest(name, known)}'
     error.verbose = False
     return " ".join(f"{error}; {see}".split())
+
+
+def _with_option(message: str) -> str:
+    """A message that begins with an argument of loading and its value, under the option's name.
+
+    The library names its arguments, "ema = True: ...".
+    """
+    options = {field.name for field in fields(Variant)}
+    return f"--{message}" if message.partition(" = ")[0] in options else message
 
 
 def _name(error: CoercionError) -> str:

@@ -61,7 +61,7 @@ def replay(
 
 def _packaged_model(model: str, picture: Path) -> str:
     """The packaged model that a picture names; UserError where it names none of them."""
-    from calotype.checkpoints.load import MODELS
+    from calotype.checkpoints.locate import MODELS
 
     if model not in MODELS:
         name = f'"{model}"' if model else "one that it does not name"

@@ -131,5 +131,5 @@ def _drawn(source: SceneSource) -> Iterator[tuple[Image, str]]:
         for start in range(0, len(source), BATCH_SIZE):
             end = min(start + BATCH_SIZE, len(source))
             for example in source.examples(range(start, end)):
-                yield to_images(example.picture[None])[0], example.caption
+                yield to_images(example.picture[None])[0], example.known["captions"]
             bar.update("scenes", end, len(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calotype.cli.options import from_options
+from calotype.errors import UserError
 from calotype.generate.request import PromptWeighting, Request
 
 
@@ -33,5 +34,7 @@ def tokens(
     from calotype.conditioning.report import describe_prompt
 
     tokenizer = read_parts(model).tokenizer
+    if tokenizer is None:
+        raise UserError(f'model "{model}" reads no text: it has no tokenizer')
     for line in describe_prompt(tokenizer, prompt, request.weighting, request.sampling.steps):
         print(line)

@@ -31,8 +31,9 @@ def verify(
     """
     import torch
 
+    from calotype.checkpoints.detect_prediction import with_prediction_type
     from calotype.checkpoints.files import write_json
-    from calotype.checkpoints.load import read_parts, with_prediction_type
+    from calotype.checkpoints.load import read_parts
     from calotype.cli.device import TYPES
     from calotype.evaluation.verify import verify as deviations
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.errors import UserError
-from calotype.layers import attend, read_fields
+from calotype.layers import attend
+from calotype.published_config import read_fields
 
 
 def quick_gelu(x: Tensor) -> Tensor:

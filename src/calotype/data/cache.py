@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calotype.data.source import Source
 from calotype.errors import UserError
-from calotype.example import Example
+from calotype.example import Example, Known
+from calotype.source import Source
 
 CHUNK = 64  # pictures computed at a time
 
 
 class CachedSource:
-    """The pictures of ``source`` in a file under ``folder``, with the source's captions.
+    """The pictures of ``source`` in a file under ``folder``, with what the source knows of them.
 
     They are rounded to the source's bits, 8 or 16, as in a PNG file: a cached run trains on the
     same pictures as a run on a folder of PNG files. ``report(done, total)`` is called while the
@@ -46,16 +46,19 @@ class CachedSource:
         return len(self.source)
 
     def examples(self, indices: Sequence[int]) -> list[Example]:
-        captions = self.captions(indices, [0] * len(indices))
-        return [self._example(index, text) for index, text in zip(indices, captions, strict=True)]
+        known = self.known(indices, [0] * len(indices))
+        return [
+            self._example(index, {name: values[row] for name, values in known.items()})
+            for row, index in enumerate(indices)
+        ]
 
-    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
-        return self.source.captions(indices, variants)
+    def known(self, indices: Sequence[int], variants: Sequence[int]) -> Known:
+        return self.source.known(indices, variants)
 
-    def _example(self, index: int, caption: str) -> Example:
+    def _example(self, index: int, known: Known) -> Example:
         row = torch.from_numpy(self.rows[index].astype(np.float32))
         weight = row[self.channels] / WEIGHT_UNIT if self.weighted else None
-        return Example(row[: self.channels] / _half(self.bits) - 1, caption, weight)
+        return Example(row[: self.channels] / _half(self.bits) - 1, known, weight)
 
 
 WEIGHT_UNIT = 16  # weights are stored in sixteenths: in 8 bits, up to 15.9

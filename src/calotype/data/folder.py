@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from calotype.data.pictures import may_be_deep, read_picture
 from calotype.errors import UserError
-from calotype.example import Example
+from calotype.example import Example, Known
+from calotype.settings import IDENTITY
+from calotype.source import SourceSettings
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".npy")
 
@@ -26,14 +31,15 @@ class FolderSource:
     def __init__(self, folder: Path, size: int, channels: int = 3):
         if not folder.is_dir():
             raise UserError(
-                f'data.source: {folder} is not a folder; give a folder of pictures, or "scenes"'
+                f"data.folder: {folder} is not a folder; name a folder of pictures, or another "
+                "data.source"
             )
         self.paths = sorted(
             path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES
         )
         if not self.paths:
             allowed = ", ".join(PICTURE_SUFFIXES)
-            raise UserError(f"data.source: {folder} holds no pictures; looked for {allowed}")
+            raise UserError(f"data.folder: {folder} holds no pictures; looked for {allowed}")
         self.size, self.channels = size, channels
         self.bits = 16 if any(may_be_deep(path, channels) for path in self.paths) else 8
         shape = f"{size}" if channels == 3 else f"{size} in {channels} channels"
@@ -54,18 +60,32 @@ class FolderSource:
         return len(self.paths)
 
     def examples(self, indices: Sequence[int]) -> list[Example]:
-        captions = self.captions(indices, indices)
         return [
-            Example(read_picture(self.paths[index], self.size, self.channels), caption)
-            for index, caption in zip(indices, captions, strict=True)
+            Example(read_picture(path, self.size, self.channels), {"captions": caption_of(path)})
+            for path in (self.paths[index] for index in indices)
         ]
 
-    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
-        return [read_caption(self.paths[index].with_suffix(".txt")) for index in indices]
+    def known(self, indices: Sequence[int], variants: Sequence[int]) -> Known:
+        return {"captions": [caption_of(self.paths[index]) for index in indices]}
 
 
-def read_caption(path: Path) -> str:
-    """The caption in a text file; empty where there is no such file."""
+class FolderData(SourceSettings):
+    """A folder of pictures as the source of a training."""
+
+    source: Annotated[Literal["folder"], IDENTITY] = Field(
+        default="folder", description="where the pictures are from"
+    )
+    folder: Annotated[Path, IDENTITY] = Field(
+        description="folder of pictures, each with its caption in a .txt file of the same name"
+    )
+
+    def open(self) -> FolderSource:
+        return FolderSource(self.folder, self.size, self.channels)
+
+
+def caption_of(picture: Path) -> str:
+    """The caption in the text file beside a picture; empty where there is no such file."""
+    path = picture.with_suffix(".txt")
     try:
         return path.read_text("utf-8").strip()
     except FileNotFoundError:

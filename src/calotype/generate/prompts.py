@@ -58,10 +58,7 @@ def guidance_by_step(
     empty = (0.0, [""] * one.sampling.steps)
     parts = [[*row.parts, *[empty] * (most - len(row.parts))] for row in rows]
     weights = [_by_row([row[k][0] for row in parts], model.device) for k in range(most)]
-
-    def condition(texts: Sequence[str]) -> Condition:
-        return encode(Prompts(tuple(texts), one.weighting, one.clip_skip))
-
+    how = one.weighting, one.clip_skip
     found: dict[object, Guidance] = {}
     steps: list[Guidance] = []
     for step in range(one.sampling.steps):
@@ -70,9 +67,10 @@ def guidance_by_step(
         scales = tuple([guidance_scale(request.sampling, step) for request in requests])
         key = texts, negatives, scales
         if key not in found:
-            each = [(condition(t), weight) for t, weight in zip(texts, weights, strict=True)]
+            contexts = [encode(Prompts(rows_of_part, *how)) for rows_of_part in texts]
+            each = list(zip(contexts, weights, strict=True))
             scale, rescale = _by_row(scales, model.device), one.sampling.guidance_rescale
-            found[key] = classifier_free(each, condition(negatives), scale, rescale)
+            found[key] = classifier_free(each, encode(Prompts(negatives, *how)), scale, rescale)
         steps.append(found[key])
     return steps
 

@@ -1,9 +1,13 @@
-"""What more than one network is made of: norms, residual blocks, attention, timestep embeddings."""
+"""Layers that several networks share: norms, residual blocks, attention, timestep embeddings."""
 
 from calotype.layers.attention import Attention, PixelAttention, attend
-from calotype.layers.norms import GroupNormSiLU
-from calotype.layers.published import read_fields
-from calotype.layers.resnet import Downsample, ResizingResnetBlock, ResnetBlock, Upsample
+from calotype.layers.resnet import (
+    Downsample,
+    GroupNormSiLU,
+    ResizingResnetBlock,
+    ResnetBlock,
+    Upsample,
+)
 from calotype.layers.timestep import TimestepEmbedding, sinusoids
 
 __all__ = [
@@ -16,6 +20,5 @@ __all__ = [
     "TimestepEmbedding",
     "Upsample",
     "attend",
-    "read_fields",
     "sinusoids",
 ]

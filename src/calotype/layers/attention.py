@@ -1,4 +1,4 @@
-"""Attention: the core that all networks share, and its module with the published names."""
+"""Attention: the function that all networks share, and its modules with the published names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from torch import Tensor, nn
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, causal: bool = False) -> Tensor:
-    """Multi-head scaled dot-product attention of (B, N, D), (B, M, D), (B, M, D) -> (B, N, D).
+    """Multi-head scaled dot-product attention: (B, N, D), (B, M, D), (B, M, D) -> (B, N, D).
 
-    The scores and their softmax are kept in float32 by every kernel behind torch's function, also
-    for half-precision inputs (what ``upcast_attention`` of the published configs asks for).
+    causal: each token attends only to itself and those before it. Every kernel of torch's function
+    computes the scores and their softmax in float32, also for half-precision inputs (what
+    ``upcast_attention`` of the published configs asks for). Vaswani et al. 2017, section 3.2.
     """
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (query, key, value))
     if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled():
-        # The gradient of the CPU's bfloat16 kernel takes twice the time of the float32 one.
+        # The backward pass of the CPU's bfloat16 kernel takes twice the time of the float32 one.
         with torch.autocast("cpu", enabled=False):
             mixed = F.scaled_dot_product_attention(
                 q.float(), k.float(), v.float(), is_causal=causal
@@ -26,10 +27,11 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int, causal: bool =
 
 
 class Attention(nn.Module):
-    """Attention over tokens (B, N, channels), reading from ``context`` (B, M, context_channels).
+    """Attention of tokens (B, N, channels) to ``context`` (B, M, context_channels).
 
-    Without a context it reads its own input. ``channels`` are split over ``heads`` evenly. Queries,
-    keys and values have a bias where ``qkv_bias`` says so; the projection out always has one.
+    Without a context the tokens attend to each other. ``channels`` must be a multiple of ``heads``.
+    qkv_bias: whether queries, keys and values have a bias; the output projection always has one.
+    Returns (B, N, channels).
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Attention(nn.Module):
 
 
 class PixelAttention(Attention):
-    """Self-attention over all places of a feature map (B, C, h, w), with its norm and its sum."""
+    """Self-attention over all positions of a feature map, normed before and added after:
+    (B, C, h, w) -> (B, C, h, w).
+    """
 
     def __init__(self, channels: int, heads: int, *, groups: int, eps: float) -> None:
         super().__init__(channels, heads, qkv_bias=True)

@@ -1,20 +1,29 @@
-"""The residual block of both networks, and the convolutions between their levels."""
+"""The residual block of UNet and autoencoder, and the resampling between their levels."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calotype.layers.norms import GroupNormSiLU
+
+class GroupNormSiLU(nn.GroupNorm):
+    """silu(group_norm(x)): (B, C, h, w) -> (B, C, h, w), in one buffer if no gradient is needed."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        normed = F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+        # With gradients, an in-place SiLU would copy its input first and save nothing.
+        return F.silu(normed, inplace=not torch.is_grad_enabled())
 
 
 class ResnetBlock(nn.Module):
-    """Two normed 3x3 convolutions around a sum: (B, C_in, h, w) -> (B, C_out, h, w).
+    """x + two 3x3 convolutions, each after norm and SiLU: (B, C_in, h, w) -> (B, C_out, h, w).
 
-    time_channels: width of the embedding that ``forward`` takes as its second argument, already
-        passed through SiLU; None for a block that knows no time.
+    time_channels: width of the embedding (B, time_channels) that ``forward`` takes as its second
+        argument, after SiLU; None for a block without one.
     scale_shift: the embedding scales and shifts the second norm's output instead of being added
-        before it ("scale_shift" of ``resnet_time_scale_shift``; ADM, Dhariwal and Nichol 2021, 3).
+        before it ("scale_shift" of ``resnet_time_scale_shift``; Dhariwal and Nichol 2021, section
+        3, adaptive group normalisation).
     """
 
     def __init__(
@@ -48,18 +57,18 @@ class ResnetBlock(nn.Module):
         return self._sum(x, self.norm1(x), emb)
 
     def _sum(self, x: Tensor, h: Tensor, emb: Tensor | None) -> Tensor:
-        """The block from its first norm ``h`` on, added to ``x``."""
+        """x plus the rest of the block, applied to its first norm's output ``h``."""
         h = self.conv1(h)
         if self.time_emb_proj is None:
             h = self.norm2(h)
         else:
             assert emb is not None
-            h = self._in_time(h, self.time_emb_proj(emb)[:, :, None, None])
+            h = self._modulate(h, self.time_emb_proj(emb)[:, :, None, None])
         h = self.conv2(h)
         return h.add_(x if self.conv_shortcut is None else self.conv_shortcut(x))
 
-    def _in_time(self, h: Tensor, emb: Tensor) -> Tensor:
-        """The second norm and its SiLU, with the embedding added before it or shifting after it."""
+    def _modulate(self, h: Tensor, emb: Tensor) -> Tensor:
+        """The second norm and SiLU of ``h``, modulated by the embedding (B, C, 1, 1)."""
         if not self.scale_shift:
             return self.norm2(h.add_(emb))
         scale, shift = emb.chunk(2, dim=1)
@@ -67,10 +76,10 @@ class ResnetBlock(nn.Module):
 
 
 class ResizingResnetBlock(ResnetBlock):
-    """A residual block that leaves at another size (Brock et al. 2019; ``resblock_updown``).
+    """A residual block that also resizes (Brock et al. 2019, appendix B; ``resblock_updown``).
 
-    To ``size`` by the nearest neighbour; without one, by means of 2x2 to half the size, as a
-    convolution of stride 2 rounds it: up.
+    size: (h, w) of the output, by nearest-neighbour interpolation; None halves the size, rounded
+    up, by averages over 2x2.
     """
 
     def forward(
@@ -84,10 +93,10 @@ class ResizingResnetBlock(ResnetBlock):
 
 
 class Downsample(nn.Module):
-    """Stride-2 convolution: (B, C, h, w) -> (B, C, ~h/2, ~w/2).
+    """3x3 convolution of stride 2: (B, C, h, w) -> (B, C, h / 2, w / 2).
 
-    padding: 1 all around (UNet, h -> ceil(h/2)); 0 pads one row below and one column to the right,
-        as the published autoencoders do (h -> floor(h/2)).
+    padding: 1 on all sides, as in UNets: sizes are rounded up; 0 for one row below and one column
+        to the right, as in the published autoencoders: sizes are rounded down.
     """
 
     def __init__(self, channels: int, padding: int) -> None:
@@ -100,7 +109,10 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Nearest neighbour to twice the size, or to ``size``, then a 3x3 convolution."""
+    """Nearest-neighbour interpolation and a 3x3 convolution: (B, C, h, w) -> (B, C, 2h, 2w).
+
+    size: (h, w) of the output instead of twice the input's.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()

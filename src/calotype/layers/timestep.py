@@ -1,4 +1,4 @@
-"""A timestep as a vector: sinusoids, then two linear layers."""
+"""The embedding of a timestep: sinusoids, then two linear layers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 
 def sinusoids(t: Tensor, width: int, *, flip_sin_to_cos: bool, freq_shift: float) -> Tensor:
-    """Sines and cosines of t: (B,) -> (B, width), at frequencies from 1 down to 1/10000.
+    """Sines and cosines of t: (B,) -> float32 (B, width), at frequencies from 1 down to 1/10000.
 
     flip_sin_to_cos: cosines first. freq_shift: 1 makes the last frequency exactly 1/10000.
-    Always in float32, whatever the network's type: published weights were trained so. An odd width
-    ends in a zero. Vaswani et al. 2017, section 3.5; Ho et al. 2020, appendix B.
+    Computed in float32 whatever the network's type, as when the published weights were trained. An
+    odd width ends in a zero. Vaswani et al. 2017, section 3.5; Ho et al. 2020, appendix B.
     """
     half = width // 2
     exponent = torch.arange(half, dtype=torch.float32, device=t.device) * -math.log(10000)
@@ -26,8 +26,8 @@ def sinusoids(t: Tensor, width: int, *, flip_sin_to_cos: bool, freq_shift: float
 class TimestepEmbedding(nn.Module):
     """Linear, SiLU, linear: (B, in_channels) -> (B, out_channels).
 
-    guidance_channels: width of a guidance embedding, projected and added to the input
-        (``time_cond_proj_dim``; Meng et al. 2023, distillation of guided models).
+    guidance_channels: width of a guidance embedding (B, guidance_channels) that is projected and
+        added to the input (``time_cond_proj_dim``; Meng et al. 2023).
     """
 
     def __init__(

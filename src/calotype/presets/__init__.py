@@ -15,7 +15,7 @@ PRESETS: dict[str, Preset] = {preset.name: preset for room in _ROOMS for preset 
 
 
 def preset(name: str) -> Preset:
-    """The preset of this name; UserError for a name that none has."""
+    """The preset of this name; raises UserError for an unknown name."""
     if name not in PRESETS:
         raise UserError(
             f'preset "{name}" is not one of {", ".join(PRESETS)}{nearest(name, PRESETS)}'
@@ -24,17 +24,17 @@ def preset(name: str) -> Preset:
 
 
 def autoencoder_config(name: str) -> AutoencoderConfig:
-    """The autoencoder of a preset; UserError where it has none of its own."""
+    """The autoencoder of a preset; raises UserError if it has none of its own."""
     return _part(name, "autoencoder")
 
 
 def unet_config(name: str) -> UNetConfig:
-    """The UNet of a preset; UserError where it has none."""
+    """The UNet of a preset; raises UserError if it has none."""
     return _part(name, "unet")
 
 
 def text_config(name: str) -> CLIPTextConfig:
-    """The text encoder of a preset; UserError where it has none of its own."""
+    """The text encoder of a preset; raises UserError if it has none."""
     return _part(name, "text")
 
 

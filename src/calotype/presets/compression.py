@@ -1,8 +1,8 @@
 """Networks for pictures of 64x64 at compression factors 1 to 8, their UNets of one size.
 
 As in Rombach et al. 2022, section 4.1: the larger the latents, the more levels a UNet has, with
-widths that give all of them the same number of parameters (8.0 to 8.2 million). The text is that of
-the packaged model.
+widths that give all of them the same number of parameters (8.0 to 8.2 million). The text encoder is
+that of the packaged model.
 """
 
 from calotype.autoencoder import AutoencoderConfig, VQConfig
@@ -29,7 +29,7 @@ AUTOENCODERS = {
     8: _first_stage((16, 32, 64, 128), 4),
 }
 
-# The same as f = 4, around a codebook.
+# As f = 4, with a codebook.
 VQ = VQConfig(
     block_out_channels=(16, 32, 64),
     norm_num_groups=8,
@@ -41,7 +41,7 @@ VQ = VQConfig(
 
 
 def _unet(factor: int, channels: int, widths: tuple[int, ...]) -> UNetConfig:
-    """Words are read at 16x16 and below."""
+    """The UNet for latents of this factor, with cross-attention at 16x16 and below."""
     sides = [_SIDE // factor >> level for level in range(len(widths))]
     down = tuple("CrossAttnDownBlock2D" if side <= 16 else "DownBlock2D" for side in sides)
     up = tuple("CrossAttnUpBlock2D" if side <= 16 else "UpBlock2D" for side in reversed(sides))

@@ -1,4 +1,4 @@
-"""The families of published models: what a file without any config beside it can be."""
+"""The families of published models: the configs of files that have no config beside them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from calotype.unet import UNetConfig
 
 @dataclass(frozen=True)
 class Family:
-    """Published models of one form.
+    """Published models with networks of the same configs.
 
-    scheduler: with the prediction of most of them.
-    pad_token: what short prompts are filled with.
+    scheduler: with the prediction type of most of them.
+    pad_token: the token that short prompts are filled up with.
     unet_of_v: the UNet's config in those that predict v instead; None where none does.
+    low_res_scheduler, max_noise_level: of an upscaler, the noise on its small input picture, and
+        the highest timestep at which it is added.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Family:
     scheduler: SchedulerConfig
     pad_token: str
     unet_of_v: UNetConfig | None = None
+    low_res_scheduler: SchedulerConfig | None = None
+    max_noise_level: int | None = None
 
 
 _END, _BANG = "<|endoftext|>", "!"
@@ -68,6 +72,8 @@ FAMILIES = (
         sd2.TEXT,
         sd2.UPSCALER_SCHEDULER,
         _BANG,
+        low_res_scheduler=sd2.UPSCALER_LOW_RES_SCHEDULER,
+        max_noise_level=sd2.UPSCALER_MAX_NOISE_LEVEL,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The autoencoders of latent diffusion, KL and VQ, from 4 to 32 pixels a latent."""
+"""The published autoencoders of latent diffusion, KL and VQ, of factors 4 to 32."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from calotype.autoencoder import AutoencoderConfig, VQConfig
 from calotype.autoencoder.config import BLOCKS
 from calotype.presets.preset import Preset
 
-SIZE = 256  # pixels of a training picture
+SIZE = 256  # side of the training pictures
 
 
-def _made(widths: Sequence[int], channels: int, attended: Sequence[int] = ()) -> dict[str, Any]:
-    """The fields of 128 channels times ``widths``; ``attended``: sides where places attend."""
+def _fields(widths: Sequence[int], channels: int, attended: Sequence[int] = ()) -> dict[str, Any]:
+    """Fields for 128 channels times ``widths``; ``attended``: sizes of levels with attention."""
     attends = [SIZE >> level in attended for level in range(len(widths))]
     return {
         "block_out_channels": tuple(128 * width for width in widths),
@@ -28,21 +28,21 @@ def _made(widths: Sequence[int], channels: int, attended: Sequence[int] = ()) ->
 
 
 def _codebook(size: int, fields: dict[str, Any]) -> VQConfig:
-    """An autoencoder with so many vectors, as wide as its latents."""
+    """The config with a codebook of ``size`` vectors, as wide as the latents."""
     return VQConfig(**fields, num_vq_embeddings=size, vq_embed_dim=fields["latent_channels"])
 
 
-KL_F4 = AutoencoderConfig(**_made((1, 2, 4), 3))
-# Published without a scale; this is that of text2img-large and Stable Diffusion.
-KL_F8 = replace(AutoencoderConfig(**_made((1, 2, 4, 4), 4)), scaling_factor=0.18215)
-KL_F16 = AutoencoderConfig(**_made((1, 1, 2, 2, 4), 16, attended=(16,)))
-KL_F32 = AutoencoderConfig(**_made((1, 1, 2, 2, 4, 4), 64, attended=(16, 8)))
+KL_F4 = AutoencoderConfig(**_fields((1, 2, 4), 3))
+# Published without a scale; this is the scale of text2img-large and Stable Diffusion.
+KL_F8 = replace(AutoencoderConfig(**_fields((1, 2, 4, 4), 4)), scaling_factor=0.18215)
+KL_F16 = AutoencoderConfig(**_fields((1, 1, 2, 2, 4), 16, attended=(16,)))
+KL_F32 = AutoencoderConfig(**_fields((1, 1, 2, 2, 4, 4), 64, attended=(16, 8)))
 
-VQ_F4 = _codebook(8192, _made((1, 2, 4), 3))
+VQ_F4 = _codebook(8192, _fields((1, 2, 4), 3))
 VQ_F4_NOATTN = replace(VQ_F4, mid_block_add_attention=False)
-VQ_F8 = _codebook(16384, _made((1, 2, 2, 4), 4, attended=(32,)))
+VQ_F8 = _codebook(16384, _fields((1, 2, 2, 4), 4, attended=(32,)))
 VQ_F8_N256 = replace(VQ_F8, num_vq_embeddings=256)
-VQ_F16 = _codebook(16384, _made((1, 1, 2, 2, 4), 8, attended=(16,)))
+VQ_F16 = _codebook(16384, _fields((1, 1, 2, 2, 4), 8, attended=(16,)))
 
 PRESETS = tuple(
     Preset(name, "Rombach et al. 2022, Tab. 8", autoencoder=config)

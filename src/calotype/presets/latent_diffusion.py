@@ -1,9 +1,9 @@
-"""The UNets of latent diffusion: unconditional, by class, by words, by layout, by another picture.
+"""The published UNets of latent diffusion: unconditional, by class, text, layout or picture.
 
 Their names are those of the released models.
 
-The paper's counts of parameters are those of the UNets, but for super-resolution (169 M) of the
-first stage too, and for words (1.45 B) and layout (306 M) of the text transformer too.
+The paper counts the parameters of the UNets; for super-resolution (169 M) it includes the first
+stage, for text (1.45 B) and layout (306 M) the text transformer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from calotype.diffusion import SchedulerConfig
 from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
-HEAD = 32  # width of a head, where nothing else is said
+HEAD = 32  # default width of a head
 
 
 def _levels(channels: int, widths: Sequence[int], attended: Sequence[int], kind: str) -> Any:
@@ -38,7 +38,7 @@ def _unconditional(
     inputs: int = 3,
     head: int = HEAD,
 ) -> UNetConfig:
-    """A UNet whose places attend to each other alone, with or without ``inputs`` beside the 3."""
+    """A UNet with self-attention alone; ``inputs``: its input channels, of which 3 are latent."""
     return UNetConfig(
         **_levels(channels, widths, attended, "Attn"),
         mid_block_type="UNetMidBlock2D",
@@ -50,7 +50,7 @@ def _unconditional(
 
 
 def _eight_heads_and_residual_blocks_between(unet: UNetConfig) -> UNetConfig:
-    """The UNet as released: 8 heads on each level, which no folder of diffusers' can say."""
+    """The UNet as released: 8 heads on each level, which diffusers' config cannot express."""
     return replace(
         unet,
         attention_head_dim=tuple(width // 8 for width in unet.block_out_channels),
@@ -61,8 +61,8 @@ def _eight_heads_and_residual_blocks_between(unet: UNetConfig) -> UNetConfig:
     )
 
 
-def _resnet(kinds: tuple[str, ...], way: str) -> tuple[str, ...]:
-    return tuple(kind if "Attn" in kind else f"Resnet{way}Block2D" for kind in kinds)
+def _resnet(kinds: tuple[str, ...], direction: str) -> tuple[str, ...]:
+    return tuple(kind if "Attn" in kind else f"Resnet{direction}Block2D" for kind in kinds)
 
 
 def _cross_attention_unet(
@@ -75,7 +75,7 @@ def _cross_attention_unet(
     heads: int | None = None,
     depth: int = 1,
 ) -> UNetConfig:
-    """A UNet that reads a context so wide; ``latent``: its channels and side."""
+    """A UNet that reads tokens of width ``context``; ``latent``: channels and side of latents."""
     fields = _levels(channels, widths, attended, "CrossAttn")
     return UNetConfig(
         **fields,
@@ -90,7 +90,7 @@ def _cross_attention_unet(
 
 FACES = _unconditional(224, (1, 2, 3, 4), (8, 4, 2))
 SUPER_RESOLUTION = _unconditional(160, (1, 2, 2, 4), (16, 8), inputs=6)
-# 8 heads, but in the middle alone: no level is small enough for the others.
+# 8 heads, but only in the middle: no level is small enough for attention.
 SEMANTIC = _unconditional(128, (1, 4, 8), (), inputs=6, head=128)
 SEMANTIC_512 = _unconditional(128, (1, 4, 8), (), inputs=6, head=128, size=128)
 

@@ -1,4 +1,4 @@
-"""How large the networks of a preset are: parameters, and operations of one call."""
+"""The size of a preset's networks: parameters, and operations of one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from calotype.unet import UNet, UNetConfig
 
 @dataclass(frozen=True)
 class Measured:
-    """One network. flops: of one call for one picture, a multiplication and an addition as two."""
+    """One network. flops: of one call for one picture; a multiply-add counts as two."""
 
     what: str
     parameters: int
@@ -27,11 +27,11 @@ class Measured:
 
 
 def measured(preset: Preset) -> Iterator[Measured]:
-    """The networks of a preset at the size that it was made for, built and called without memory.
+    """The networks of a preset at the size that it was made for, built and called on "meta".
 
-    An autoencoder encodes a picture and decodes it; a UNet is called once; a text encoder reads its
-    longest text. Products of matrices and convolutions count, as is the custom; the search in a
-    codebook does not.
+    An autoencoder encodes a picture and decodes it; a UNet is called once; a text encoder reads a
+    text of the largest length. Matrix products and convolutions are counted, as usual; the search
+    in a codebook is not.
     """
     side = preset.latent[-1]
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Preset: a named configuration, with where its numbers are from and what is its own."""
+"""Preset: a named configuration of a model or a part of one, with the source of its numbers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from calotype.unet import UNetConfig
 
 @dataclass(frozen=True)
 class Preset:
-    """A model, or a part of one, by name.
+    """A named configuration of a model, or of a part of one.
 
     source: the table or the release that its numbers are from.
-    autoencoder, unet, text: its networks; None for what it has not.
-    scheduler: the noise that it was trained with, where that is known.
-    first_stage: the preset whose autoencoder makes the UNet's latents, where it is not its own.
-    scaling_factor: of those latents, where it is not that autoencoder's.
-    tokens: how many the UNet reads where no text encoder of its own makes them.
+    autoencoder, unet, text: the configs of its networks; None where it has none.
+    scheduler: the noise that it was trained with; None where that is not known.
+    first_stage: the preset whose autoencoder makes the UNet's latents; "" for its own.
+    scaling_factor: of those latents, where it differs from that autoencoder's.
+    tokens: how many the UNet reads where there is no text encoder.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Preset:
         return (own.diffused_channels, own.sample_size // own.factor, own.sample_size // own.factor)
 
     def to_json(self) -> dict[str, Any]:
-        """All that it says, its configs as the published folders write them."""
+        """All fields that are set, the configs as in published folders."""
         parts = {
             name: getattr(self, name).to_json()
             for name in ("autoencoder", "unet", "text", "scheduler")

@@ -5,7 +5,7 @@ from calotype.conditioning import CLIPTextConfig
 from calotype.presets.preset import Preset
 from calotype.unet import UNetConfig
 
-# Without attention in the middle: what it would gain at this size is not worth its time.
+# Without attention in the middle, which gains too little at this size for its time.
 AUTOENCODER = AutoencoderConfig(
     block_out_channels=(16, 32, 64, 128),
     layers_per_block=1,
@@ -14,8 +14,8 @@ AUTOENCODER = AutoencoderConfig(
     mid_block_add_attention=False,
 )
 
-# Words meet places at 16x16 (where edges are) and at 8x8 (where objects stand in relation to each
-# other); 4x4 is wide, cheap and without words except in the middle.
+# Cross-attention at 16x16, which resolves edges, and at 8x8, which resolves where objects are; 4x4
+# is wide and cheap, with cross-attention in the middle only.
 UNET = UNetConfig(
     sample_size=16,
     block_out_channels=(64, 160, 256),

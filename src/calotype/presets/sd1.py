@@ -17,7 +17,7 @@ AUTOENCODER = AutoencoderConfig(
     block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=512
 )
 
-# CLIP ViT-L/14. The ids are those of its published config file; the tokenizer has the true ones.
+# CLIP ViT-L/14. The ids are those of the published config.json; the tokenizer's are the right ones.
 TEXT = CLIPTextConfig(
     hidden_size=768,
     intermediate_size=3072,
@@ -30,7 +30,7 @@ TEXT = CLIPTextConfig(
     pad_token_id=1,
 )
 
-# Without the switch, diffusers begins with steps of Runge and Kutta's.
+# Without skip_prk_steps, diffusers begins with Runge-Kutta steps.
 SCHEDULER = SchedulerConfig(class_name="PNDMScheduler", extra={"skip_prk_steps": True})
 
 PRESETS = (

@@ -22,7 +22,7 @@ AUTOENCODER = AutoencoderConfig(
     block_out_channels=(128, 256, 512, 512), layers_per_block=2, sample_size=768
 )
 
-# OpenCLIP ViT-H/14 without its last layer: the diffusion reads the one before it, normed.
+# OpenCLIP ViT-H/14 without its last layer: the UNet reads the normed output of the one before.
 TEXT = CLIPTextConfig(
     hidden_size=1024,
     intermediate_size=4096,
@@ -41,8 +41,8 @@ INPAINTING_UNET = replace(BASE_UNET, in_channels=9)
 # Latent (4), depth (1).
 DEPTH_UNET = replace(BASE_UNET, in_channels=5)
 
-# The x4 upscaler, for 512x512 pictures: the latent (4) beside the small picture itself (3), whose
-# own noise level is its class.
+# The x4 upscaler, for 512x512 pictures: the latent (4) and the small picture itself (3), whose
+# noise level is the class.
 UPSCALER_UNET = UNetConfig(
     sample_size=128,
     in_channels=7,
@@ -62,7 +62,7 @@ UPSCALER_AUTOENCODER = AutoencoderConfig(
     scaling_factor=0.08333,
 )
 
-# Variations of a picture: its CLIP embedding, and the noise added to that, beside the timestep.
+# Variations of a picture: the class embedding is of its CLIP embedding and of the noise on that.
 UNCLIP_H_UNET = replace(
     UNET, class_embed_type="projection", projection_class_embeddings_input_dim=2 * 1024
 )
@@ -71,6 +71,12 @@ UNCLIP_L_UNET = replace(UNCLIP_H_UNET, projection_class_embeddings_input_dim=2 *
 SCHEDULER = SchedulerConfig()
 V_SCHEDULER = replace(SCHEDULER, prediction_type="v_prediction")
 UPSCALER_SCHEDULER = replace(V_SCHEDULER, beta_start=0.0001, beta_end=0.02)
+# Of the small picture's noise: its levels, and the highest of them (low_scale_config of the
+# published x4-upscaling.yaml).
+UPSCALER_LOW_RES_SCHEDULER = replace(
+    SCHEDULER, beta_start=0.0001, beta_end=0.02, class_name="DDPMScheduler"
+)
+UPSCALER_MAX_NOISE_LEVEL = 350
 
 
 def _preset(name: str, source: str, unet: UNetConfig, scheduler: SchedulerConfig) -> Preset:

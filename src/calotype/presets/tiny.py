@@ -1,4 +1,4 @@
-"""A complete model of under a million parameters: for tests, and to see a training turn over."""
+"""A complete model of under a million parameters, for tests and trial runs of a training."""
 
 from calotype.autoencoder import AutoencoderConfig
 from calotype.conditioning import CLIPTextConfig
@@ -32,8 +32,8 @@ TEXT = CLIPTextConfig(
     max_position_embeddings=32,
 )
 
-# A UNet that reads the words of the packaged model, for latents or pixels of 16x16 to 32x32: enough
-# to tell the grounds of scenes apart after some minutes.
+# A UNet with the packaged model's text encoder, for latents or pixels of 16x16 to 32x32: after some
+# minutes of training it draws the right grounds of scenes.
 SMALL_UNET = UNetConfig(
     sample_size=16,
     in_channels=3,

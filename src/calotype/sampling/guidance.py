@@ -45,11 +45,6 @@ class Guidance:
     scale: Weight = 1.0
     rescale: float = 0.0
 
-    @property
-    def conditions(self) -> list[Condition]:
-        """The base, then every term's."""
-        return [self.base, *[term.condition for term in self.terms]]
-
 
 Parts = Sequence[tuple[Condition, Weight]]
 """Conditions that hold at once, each with its weight."""
@@ -79,7 +74,8 @@ def guided(denoiser: Denoiser, guidance: Guidance, x: Tensor, sigma: float) -> T
     """
     if not guidance.terms:
         return denoiser(x, sigma, guidance.base)
-    base, *found = _each(denoiser, guidance.conditions, x, sigma)
+    conditions = [guidance.base, *[term.condition for term in guidance.terms]]
+    base, *found = _each(denoiser, conditions, x, sigma)
     weighted = list(zip(guidance.terms, found, strict=True))
     # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
     ways = functools.reduce(torch.add, [(one - base) * term.weight for term, one in weighted])

@@ -16,7 +16,7 @@ from calotype.scenes.scene import (
     SceneObject,
     Split,
 )
-from calotype.scenes.source import SceneSource
+from calotype.scenes.source import ScenesData, SceneSource
 
 __all__ = [
     "COLOURS",
@@ -33,6 +33,7 @@ __all__ = [
     "Scene",
     "SceneObject",
     "SceneSource",
+    "ScenesData",
     "Split",
     "caption",
     "describe",

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from calotype.scenes.blocks import Downsample, ResidualBlock, group_norm, resize
 from calotype.scenes.camera import ground_y
 from calotype.scenes.cells import CHANNELS, GRID, VALUES, WIDTHS
 from calotype.scenes.reading import ATTRIBUTES, Reading, Seen
@@ -26,9 +27,11 @@ class Reader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 24, 5, stride=2, padding=2)
-        self.fine = nn.Sequential(_Halved(24, 48), _Residual(48))
-        self.coarse = nn.Sequential(_Halved(48, 96), _Residual(96), _Residual(96), _Residual(96))
-        self.cells = nn.Sequential(_norm(96), nn.SiLU(), nn.Conv2d(96, CHANNELS, 1))
+        self.fine = nn.Sequential(Downsample(24, 48), ResidualBlock(48))
+        self.coarse = nn.Sequential(
+            Downsample(48, 96), ResidualBlock(96), ResidualBlock(96), ResidualBlock(96)
+        )
+        self.cells = nn.Sequential(group_norm(96), nn.SiLU(), nn.Conv2d(96, CHANNELS, 1))
         self.ground = nn.Linear(96, len(GROUNDS))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,53 +41,17 @@ class Reader(nn.Module):
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> Tensor:
         """Features (B, 96) of pictures (B, 3, H, W): the input of the last layer."""
-        return _pooled(self.coarse(self.fine(self.stem(_sized(pictures)))))
+        return _pooled(self.coarse(self.fine(self.stem(resize(pictures, SIZE)))))
 
 
 def _pooled(features: Tensor) -> Tensor:
     return F.silu(features).mean((2, 3))
 
 
-def _sized(pictures: Tensor) -> Tensor:
-    if pictures.shape[-2:] == (SIZE, SIZE):
-        return pictures
-    return F.interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
-
-
-class _Halved(nn.Module):
-    """Half the resolution, more channels."""
-
-    def __init__(self, channels: int, wider: int) -> None:
-        super().__init__()
-        self.norm = _norm(channels)
-        self.conv = nn.Conv2d(channels, wider, 3, stride=2, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.silu(self.norm(x)))
-
-
-class _Residual(nn.Module):
-    """x + f(x), with two convolutions."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = _norm(channels), _norm(channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = self.conv1(F.silu(self.norm1(x)))
-        return x + self.conv2(F.silu(self.norm2(inner)))
-
-
-def _norm(channels: int) -> nn.GroupNorm:
-    return nn.GroupNorm(8, channels)
-
-
 @torch.inference_mode()
 def read(reader: Reader, pictures: Tensor) -> list[Reading]:
     """The reading of each picture (B, 3, H, W) in [-1, 1]."""
-    cells, grounds = reader(_sized(pictures))
+    cells, grounds = reader(resize(pictures, SIZE))
     return [
         Reading(_objects(each), GROUNDS[int(ground.argmax())])
         for each, ground in zip(cells.float().cpu(), grounds, strict=True)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import torch
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from calotype.example import Example
+from calotype.example import Example, Known
 from calotype.scenes.caption import caption, describe
 from calotype.scenes.draw import Draws, draw_scene
 from calotype.scenes.render import render
 from calotype.scenes.scene import Scene, Split
+from calotype.settings import IDENTITY
+from calotype.source import SourceSettings
 
 PLAIN = 3  # purpose of the draws
 WORLD = 1  # increase when the pictures of a seed change: it is part of the key of caches
@@ -68,11 +72,14 @@ class SceneSource:
         weights = object_weights(shown.objects, self.object_weight)
         captions = self.captions(indices, [0] * len(scenes))
         return [
-            Example(picture, text, weight)
+            Example(picture, {"captions": text}, weight)
             for picture, text, weight in zip(
                 shown.pictures.cpu(), captions, weights.cpu(), strict=True
             )
         ]
+
+    def known(self, indices: Sequence[int], variants: Sequence[int]) -> Known:
+        return {"captions": self.captions(indices, variants)}
 
     def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]:
         """A caption of each scene; other variants word it otherwise."""
@@ -87,6 +94,63 @@ class SceneSource:
         if self.plain and draws.chance(self.plain):
             return describe(scene, material=draws.chance(0.5))
         return caption(scene, self.seed, variant)
+
+
+Objects = Annotated[int, Field(ge=1, le=3)]
+
+
+class ScenesData(SourceSettings):
+    """The built-in world as the source of a training."""
+
+    source: Annotated[Literal["scenes"], IDENTITY] = Field(
+        default="scenes", description="where the pictures are from"
+    )
+    count: Annotated[int, IDENTITY] = Field(
+        default=10_000, ge=1, description="how many different scenes"
+    )
+    objects: Annotated[tuple[Objects, Objects], IDENTITY] = Field(
+        default=(1, 2), description="fewest and most objects"
+    )
+    seed: Annotated[int, IDENTITY] = Field(
+        default=1, ge=0, lt=2**64, description="seed of the collection"
+    )
+    split: Annotated[Split, IDENTITY] = Field(
+        default="train",
+        description="train has no held-out pair of colour and shape, held_out one, all any",
+    )
+    object_weight: float = Field(
+        default=4.0, ge=1, le=15, description="loss weight of an object's pixels; the ground has 1"
+    )
+    plain_captions: Annotated[float, IDENTITY] = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of captions in one fixed wording, the others in many",
+    )
+
+    @field_validator("channels")
+    @classmethod
+    def _check_channels(cls, channels: int) -> int:
+        if channels != 3:
+            raise ValueError("scenes have 3; others need a folder of pictures")
+        return channels
+
+    @model_validator(mode="after")
+    def _check_objects(self) -> Self:
+        if self.objects[0] > self.objects[1]:
+            raise ValueError(f"objects = {list(self.objects)}: the smaller number comes first")
+        return self
+
+    def open(self) -> SceneSource:
+        return SceneSource(
+            seed=self.seed,
+            count=self.count,
+            size=self.size,
+            objects=self.objects,
+            split=self.split,
+            object_weight=self.object_weight,
+            plain=self.plain_captions,
+        )
 
 
 def object_weights(objects: Tensor, weight: float) -> Tensor:

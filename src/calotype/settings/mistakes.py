@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -20,6 +20,7 @@ from calotype.settings.schema import (
     fields,
     is_leaf,
     item,
+    named_by_tag,
     shown,
     tag,
 )
@@ -44,7 +45,8 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
     value, kind = detail["input"], detail["type"]
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         context = detail.get("ctx", {})
-        path = (*path, str(context["discriminator"]).strip("'"))
+        if not named_by_tag(field):
+            path = (*path, str(context["discriminator"]).strip("'"))
         known = [tag(table) for table in alternatives(field)]
         return _wrong_choice(name(path), context.get("tag"), known)
     if kind in ("missing", "missing_argument"):
@@ -53,13 +55,17 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
         message = str(detail.get("ctx", {}).get("error", detail["msg"]))
         return f"{name(path)} = {shown(value)}: {message}" if is_leaf(field) else message
     hint = nearest(value, choices(field)) if isinstance(value, str) else ""
-    return f"{name(path)} = {shown(value)}: must be {allowed(field)}{hint}"
+    words = allowed(field)
+    if kind == "finite_number":
+        words = words.replace("a number", "a finite number")
+    return f"{name(path)} = {shown(value)}: must be {words}{hint}"
 
 
 def _walk(schema: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], list[Any], FieldInfo]:
     """The path of keys in pydantic's ``loc``, the tables that hold the last key, and its field.
 
-    pydantic's path also names the alternative that it tried, by its tag or its type: left out here.
+    pydantic's path also names the alternative that it tried, by its tag or its type: left out here,
+    or put in the place of the field's name where the table is named by its tag.
     """
     path: list[str] = []
     tables: list[Any] = []
@@ -68,6 +74,8 @@ def _walk(schema: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], lis
         options = alternatives(field)
         chosen = [o for o in options if part in (tag(o), getattr(o, "__name__", str(o)))]
         if len(options) > 1 and (chosen or not any(part in fields(o) for o in options)):
+            if chosen and named_by_tag(field):
+                path[-1] = part
             field = field_of(chosen[0]) if chosen else field
             continue
         path.append(part)
@@ -84,12 +92,20 @@ def _nearest_key(schema: Any, path: tuple[str, ...], tables: list[Any], name: Na
             return f"; it goes with {key.when}"
         if key.name.endswith(f".{path[-1]}"):
             return f'; did you mean "{name(tuple(key.name.split(".")))}"?'
-    siblings = [key for table in tables for key in fields(table)]
+    siblings = [key for table in tables for key in _written_keys(table)]
     # Compared without the tables before them, which all have in common.
     close = get_close_matches(path[-1], siblings, n=1, cutoff=0.5)
     if close:
         return f'; did you mean "{name((*path[:-1], close[0]))}"?'
     return f"; the keys here are {', '.join(siblings)}"
+
+
+def _written_keys(table: Any) -> Iterator[str]:
+    """The keys of a table in a file, those of tables that are named by their tag too."""
+    for name, field in fields(table).items():
+        yield name
+        if named_by_tag(field):
+            yield from (tag(option) for option in alternatives(field) if len(fields(option)) > 1)
 
 
 def _wrong_choice(key: str, value: Any, known: list[str]) -> str:

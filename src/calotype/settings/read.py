@@ -22,6 +22,15 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def from_written(cls, data: Any) -> Any:
+        """What a file holds, in the form of the schema: shorter and older forms are rewritten here.
+
+        It runs before pydantic, whose strict mode for JSON ends where a validator rewrites a table.
+        UserError for what can't be rewritten.
+        """
+        return data
+
 
 def read_settings(schema: type[M], path: Path, overrides: Sequence[str] = ()) -> M:
     """The settings in the TOML file at ``path``, changed by ``key.path=value`` overrides.
@@ -80,6 +89,10 @@ def validated(schema: type[M], data: Any, where: str = "") -> M:
     Strict: "1" and 1.0 are not integers, 1 is not true. Lists are read as tuples, text as paths.
     """
     try:
+        if isinstance(schema, type) and issubclass(schema, Settings):
+            data = schema.from_written(data)
         return TypeAdapter(schema).validate_json(json.dumps(data, default=str), strict=True)
     except ValidationError as error:
         raise UserError(where + explain_error(error, schema)) from None
+    except UserError as error:
+        raise UserError(f"{where}{error}") from None

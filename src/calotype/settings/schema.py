@@ -30,28 +30,79 @@ class Key:
     when: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class _NamedByTag:
+    pass
+
+
+NAMED_BY_TAG = _NamedByTag()
+"""In the ``Annotated`` of a union of tables: in files its key holds the tag alone, and the table of
+the alternative is the one beside it that the tag names (``task = "text"``, then ``[text]``). The
+schema's ``from_written`` joins them."""
+
+
 def explain(schema: Any) -> list[Key]:
-    """Every key of a schema, depth first in the order of declaration."""
+    """Every key of a schema, depth first in the order of declaration.
+
+    A key that all alternatives of a union have alike is listed once.
+    """
     return list(_keys(field_of(schema), prefix="", when=""))
 
 
 def _keys(field: FieldInfo, prefix: str, when: str) -> Iterator[Key]:
     tables = [option for option in alternatives(field) if is_table(option)]
+    if len(tables) == 1:
+        yield from _keys_of_table(tables[0], prefix, when)
+        return
+    tags = either(shown(tag(table)) for table in tables)
+    keys: list[Key] = []
     for table in tables:
-        choice = f"{prefix}{_tag_name(table)} = {shown(tag(table))}" if len(tables) > 1 else ""
-        here = ", ".join(filter(None, [when, choice]))
-        for name, inner in fields(table).items():
-            if not is_leaf(inner):
-                yield from _keys(inner, f"{prefix}{name}.", here)
-            else:
-                meaning = " ".join((inner.description or "").split())
-                yield Key(prefix + name, allowed(inner), _default(inner), meaning, here)
+        choice = ", ".join(filter(None, [when, f"{prefix}{tag_name(table)} = {shown(tag(table))}"]))
+        for key in _keys_of_table(table, prefix, choice):
+            if key.name == f"{prefix}{tag_name(table)}":
+                key = dataclasses.replace(key, allowed=tags, default=_default(field))
+            keys.append(key)
+    yield from _shared_once(keys, len(tables), when)
+
+
+def _shared_once(keys: list[Key], tables: int, when: str) -> Iterator[Key]:
+    """The keys of so many alternatives; what all of them have alike once, without a choice."""
+    for key in keys:
+        alike = [other for other in keys if dataclasses.replace(other, when=key.when) == key]
+        if len(alike) < tables:
+            yield key
+        elif key is alike[0]:
+            yield dataclasses.replace(key, when=when)
+
+
+def _keys_of_table(table: Any, prefix: str, when: str) -> Iterator[Key]:
+    for name, field in fields(table).items():
+        meaning = " ".join((field.description or "").split())
+        if named_by_tag(field):
+            yield Key(prefix + name, allowed(field), _default(field), meaning, when)
+            yield from _keys_by_tag(field, prefix, f"{prefix}{name}", when)
+        elif is_leaf(field):
+            yield Key(prefix + name, allowed(field), _default(field), meaning, when)
+        else:
+            yield from _keys(field, f"{prefix}{name}.", when)
+
+
+def _keys_by_tag(field: FieldInfo, prefix: str, name: str, when: str) -> Iterator[Key]:
+    """The keys of alternatives whose tables have their tags as names."""
+    for table in alternatives(field):
+        here = f"{prefix}{tag(table)}."
+        choice = ", ".join(filter(None, [when, f"{name} = {shown(tag(table))}"]))
+        for key in _keys_of_table(table, here, choice):
+            if key.name != here + tag_name(table):
+                yield key
 
 
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
+    if is_table(type(value)):  # of a union: which of its tables
+        value = tag(type(value))
     return "none" if value is None else shown(value)
 
 
@@ -65,11 +116,20 @@ def field_of(annotation: Any) -> FieldInfo:
 
 
 def alternatives(field: FieldInfo) -> list[Any]:
-    """The alternatives of a field's type without None; for most fields one."""
+    """The alternatives of a field's type, None left out; for most fields just one."""
+    return [annotation for annotation, _ in _alternatives(field)]
+
+
+def _alternatives(field: FieldInfo) -> list[tuple[Any, list[Any]]]:
+    """The alternatives of a field's type, each with the metadata that bounds it."""
     if get_origin(field.annotation) not in (Union, UnionType):
-        return [field.annotation]
+        return [(field.annotation, field.metadata)]
     arguments = [a for a in get_args(field.annotation) if a is not NoneType]
-    return [option for a in arguments for option in alternatives(field_of(a))]
+    return [
+        (annotation, [*field.metadata, *metadata])
+        for a in arguments
+        for annotation, metadata in _alternatives(field_of(a))
+    ]
 
 
 def item(options: list[Any]) -> FieldInfo:
@@ -110,13 +170,18 @@ def fields(table: Any) -> dict[str, FieldInfo]:
     return found
 
 
+def named_by_tag(field: FieldInfo) -> bool:
+    """Whether a field is a union of tables that is written as ``NAMED_BY_TAG`` says."""
+    return NAMED_BY_TAG in field.metadata
+
+
 def tag(table: Any) -> str:
     """The value that tells this table from its alternatives; empty if it has none."""
-    field = fields(table).get(_tag_name(table))
+    field = fields(table).get(tag_name(table))
     return str(get_args(field.annotation)[0]) if field else ""
 
 
-def _tag_name(table: Any) -> str:
+def tag_name(table: Any) -> str:
     """The field that tells a table from its alternatives: the first that allows one value only."""
     for name, field in fields(table).items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
@@ -129,7 +194,9 @@ def _tag_name(table: Any) -> str:
 
 def allowed(field: FieldInfo) -> str:
     """What a field takes, in words: ``an integer from 1 to 1000``."""
-    return either(dict.fromkeys(_in_words(o, field.metadata) for o in alternatives(field)))
+    if named_by_tag(field):
+        return either(shown(tag(table)) for table in alternatives(field))
+    return either(dict.fromkeys(_in_words(*each) for each in _alternatives(field)))
 
 
 def choices(field: FieldInfo) -> list[str]:

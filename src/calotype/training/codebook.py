@@ -1,4 +1,4 @@
-"""How a codebook is kept in use, and moved where no gradient does it."""
+"""CodebookCare: keeps the vectors of a codebook in use, and moves them where no gradient does."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from calotype.autoencoder import Quantizer, perplexity
 from calotype.diffusion import uniform
 
-DECAY = 0.99  # a step, of what is remembered of earlier ones (van den Oord et al., appendix A.1)
+DECAY = 0.99  # of the running means, at each batch (van den Oord et al. 2017, appendix A.1)
 DEAD = 0.1  # of an even share of use; a vector below it is replaced
 
 
 class CodebookCare(nn.Module):
-    """Remembers how often each vector of a codebook is used; revives those that are not.
+    """Counts how often each vector of a codebook is used; replaces those that are not.
 
-    averaged: the vectors are running means of the latents that they stand for (van den Oord et al.
-    2017, appendix A.1), instead of following a gradient. What is remembered are buffers, so that a
-    resumed run goes on from it.
+    averaged: the vectors are running means of the latents nearest to them (van den Oord et al.
+    2017, appendix A.1), instead of following a gradient. Counts and sums are buffers, so that a
+    resumed run goes on from them.
     """
 
     uses: Tensor
@@ -28,7 +28,7 @@ class CodebookCare(nn.Module):
         vectors = quantizer.embedding.weight
         self.averaged = averaged
         vectors.requires_grad_(not averaged)
-        # As if each had had an even share, of itself.
+        # As if each vector had been used evenly, for latents equal to itself.
         self.register_buffer("uses", torch.full((len(vectors),), 1 / len(vectors)))
         if averaged:
             self.register_buffer("sums", vectors.detach() / len(vectors))
@@ -37,11 +37,11 @@ class CodebookCare(nn.Module):
     def update(
         self, quantizer: Quantizer, latents: Tensor, indices: Tensor, seed: int, position: int
     ) -> dict[str, Tensor]:
-        """Take a batch's latents (B, C, h, w) and their vectors (B, h, w) into account.
+        """Count a batch's latents (B, C, h, w) and the indices (B, h, w) of their vectors.
 
         Moves the averaged vectors, then puts latents of this batch, drawn by seed and position, in
-        the place of dead ones. Returns what the journal should hold: the perplexity of the batch,
-        the share of vectors that it uses, and how many were revived.
+        the place of unused ones. Returns scalars for the journal: the perplexity of the batch, the
+        share of vectors that it uses, and how many were replaced ("revived").
         """
         vectors = quantizer.embedding.weight
         size = len(vectors)

@@ -1,4 +1,4 @@
-"""A short name for what a network is, so that another in its place is noticed."""
+"""A short name for a network's weights and settings, by which another in its place is noticed."""
 
 from __future__ import annotations
 

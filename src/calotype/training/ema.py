@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def decay(halflife: int, samples_seen: int, batch_size: int) -> float:
-    """What is left of the average after a step: 0 nothing, the weights take its place.
+    """The share of the old average in the new one after a step, in [0, 1); 0: the weights alone.
 
     A weight of ``halflife`` samples ago counts half; early in the run the half-life is at most a
     twentieth of the samples seen, so that the random start is soon forgotten (Karras et al. 2022,
@@ -21,7 +21,7 @@ def decay(halflife: int, samples_seen: int, batch_size: int) -> float:
 
 
 class ExponentialAverage:
-    """A moving average of all parameters that a gradient moves, updated once an optimiser step.
+    """A running average of all parameters that a gradient moves, updated once an optimiser step.
 
     halflife: in samples; see ``decay``.
     """
@@ -34,8 +34,8 @@ class ExponentialAverage:
 
     @torch.no_grad()
     def update(self, samples_seen: int, batch_size: int) -> None:
-        """Move the averages towards the weights of now."""
-        assert not self._shown, "the averages stand in the network: nothing may train now"
+        """Move the averages towards the present weights."""
+        assert not self._shown, "the averages are in the network: nothing may train now"
         torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
             list(self.averages.values()),
             [p.detach() for p in self.parameters.values()],
@@ -45,7 +45,7 @@ class ExponentialAverage:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """While open, the network computes with the averages; nothing is copied."""
-        assert not self._shown, "the averages stand in the network already"
+        assert not self._shown, "the averages are in the network already"
         self._swap()
         try:
             yield
@@ -59,12 +59,12 @@ class ExponentialAverage:
 
     def state(self) -> dict[str, Tensor]:
         """The averages by parameter name."""
-        assert not self._shown, "the averages stand in the network: here are the weights"
+        assert not self._shown, "the averages are in the network: these are the weights"
         return self.averages
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Take over averages that ``state`` gave."""
+        """Set the averages to those of an earlier ``state``."""
         assert state.keys() == self.averages.keys()
         for name, average in self.averages.items():
             average.copy_(state[name])

@@ -1,4 +1,4 @@
-"""What a run writes down as it goes: one JSON object a line."""
+"""Journal: the figures of a run after each step, one JSON object a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calotype.errors import UserError
 
 
 class Journal:
-    """``journal.jsonl`` holds what the mathematics gives: samples seen, losses, norms.
+    """``journal.jsonl`` holds what the seed determines: samples seen, losses, norms.
 
     A resumed run first cuts the lines after its checkpoint, so that the file of a broken run equals
     that of an unbroken one. Wall times, which never repeat, go to ``timings.jsonl``.

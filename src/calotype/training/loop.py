@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
+from torch import Tensor
 
 from calotype.checkpoints.files import write_atomically
 from calotype.data import batches
@@ -18,8 +18,15 @@ from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.training.ema import ExponentialAverage
 from calotype.training.journal import Journal
-from calotype.training.optimizer import adamw, optimizer_state, rate_at, restore_optimizer
-from calotype.training.settings import TrainSettings
+from calotype.training.optimizer import (
+    adamw,
+    clip,
+    optimizer_state,
+    rate_at,
+    restore_optimizer,
+    set_rate,
+)
+from calotype.training.run_settings import RunSettings
 from calotype.training.state import State, load_state, save_state
 from calotype.training.task import Task
 
@@ -41,25 +48,26 @@ class TrainProgress:
 
 def fit(
     task: Task,
-    settings: TrainSettings,
+    settings: RunSettings,
     resume: Path | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[TrainProgress]:
     """Train ``task`` from its start, or from the checkpoint ``resume``; yields after every step.
 
-    Position is counted in samples seen. Two steps, a stop, a resume and two steps are four steps
-    bit for bit, as every draw and every batch is a function of seed and position. When
-    ``should_stop`` says so after a step, a checkpoint is written and the run ends.
+    A step sees ``batch_size * accumulate`` samples; position is counted in samples. Two steps, a
+    stop, a resume and two steps are four steps bit for bit, as every draw and every batch is a
+    function of seed and position. When ``should_stop`` says so after a step, a checkpoint is
+    written and the run ends.
     """
     loop, out = settings.loop, settings.out
     network = task.network.to(loop.device).train()
-    optimizer = adamw(network, settings.optimizer, task.shares)
+    groups = task.groups()
+    optimizer = adamw(network, groups, settings.optimizer)
     ema = ExponentialAverage(network, loop.ema_halflife)
     samples = _restore(load_state(resume), task, optimizer, ema) if resume else 0
     journal = Journal(out, samples)
     began = time.perf_counter()
-
-    for batch in batches(
+    stream = batches(
         task.assemble,
         len(task.source),
         batch_size=loop.batch_size,
@@ -67,10 +75,18 @@ def fit(
         stop=loop.samples,
         seed=settings.seed,
         workers=settings.data.workers,
-    ):
-        before, samples = samples, samples + len(batch.captions)
-        metrics = _step(task, batch, settings, optimizer, before)
-        ema.update(samples, len(batch.captions))
+    )
+
+    while samples < loop.samples:
+        before, samples = samples, min(samples + loop.batch_size * loop.accumulate, loop.samples)
+        set_rate(optimizer, rate_at(settings.optimizer, before, loop.samples))
+        optimizer.zero_grad(set_to_none=True)
+        step = islice(stream, loop.accumulate)
+        found = _accumulate(task, step, samples - before, settings)
+        metrics = _numbers(found | clip(groups, settings.optimizer.clip), loop.device)
+        _refuse_nan(metrics, before)
+        optimizer.step()
+        ema.update(samples, samples - before)
         journal.write(samples, **metrics)
 
         ended = samples == loop.samples
@@ -79,7 +95,7 @@ def fit(
         if ended or (not stopping and _passed(loop.preview_every, before, samples)):
             with ema.shown():
                 _write_preview(task, out / "previews" / f"{samples:010d}.png")
-        # The checkpoint comes last: what a run that was killed before it left out is made again.
+        # The checkpoint comes last, so that a run killed before it makes the preview again.
         if ended or stopping or _passed(loop.save_every, before, samples):
             moments = optimizer_state(optimizer, network)
             count = len(task.source)
@@ -94,39 +110,46 @@ def fit(
         task.export(out / "model")
 
 
-def _step(
-    task: Task,
-    batch: Batch,
-    settings: TrainSettings,
-    optimizer: torch.optim.Optimizer,
-    before: int,
-) -> dict[str, float]:
-    """One optimiser step on a batch that begins after ``before`` samples; its losses and norms."""
-    rate = rate_at(settings.optimizer, before, settings.loop.samples)
-    for group in optimizer.param_groups:
-        group["lr"] = rate * group["share"]
+def _accumulate(
+    task: Task, step: Iterator[Batch], size: int, settings: RunSettings
+) -> dict[str, Tensor]:
+    """Add up the gradients of an optimiser step of ``size`` samples; its losses.
+
+    Each batch counts by its share of the samples, so that gradients and losses are means over all
+    of them: those of one batch of that size, if the loss of a sample doesn't depend on the others.
+    What is measured in some of the batches alone is the mean over these.
+    """
     device = torch.device(settings.loop.device).type
-    with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
-        loss = task.loss(batch)
-    optimizer.zero_grad(set_to_none=True)
-    loss.total.backward()
-    norms = _clip(task.network, loss.adversary, settings.optimizer.clip)
-    scalars = loss.metrics | {"loss": loss.total} | norms
-    metrics = {name: value.item() for name, value in scalars.items()}
-    _refuse_nan(metrics, before)
-    optimizer.step()
-    return metrics
+    found: dict[str, list[tuple[float, Tensor]]] = {}
+    for batch in step:
+        share = len(batch) / size
+        with torch.autocast(device, torch.bfloat16, enabled=settings.loop.precision == "bf16"):
+            loss = task.loss(batch)
+        (loss.total if share == 1 else share * loss.total).backward()
+        for name, value in {**loss.metrics, "loss": loss.total}.items():
+            found.setdefault(name, []).append((share, value.detach()))
+    return {name: _mean(values) for name, values in found.items()}
 
 
-def _clip(network: nn.Module, adversary: nn.Module | None, most: float) -> dict[str, Tensor]:
-    """Shorten the gradients to ``most``, an adversary's apart; their norms before."""
-    theirs = list(adversary.parameters()) if adversary else []
-    apart = set(theirs)
-    others = [parameter for parameter in network.parameters() if parameter not in apart]
-    found = {"gradient_norm": clip_grad_norm_(others, most)}
-    if theirs:
-        found["adversary_norm"] = clip_grad_norm_(theirs, most)
-    return found
+def _mean(values: Sequence[tuple[float, Tensor]]) -> Tensor:
+    """The mean of (share, scalar) pairs; a single one as it is, whole numbers too."""
+    if len(values) == 1:
+        return values[0][1]
+    total = sum(share for share, _ in values)
+    return torch.stack([share / total * value for share, value in values]).sum()
+
+
+def _numbers(scalars: Mapping[str, Tensor], device: str) -> dict[str, float]:
+    """Scalars by name as Python's numbers, brought from the device in one transfer.
+
+    Those on the CPU (the norm of no gradients is) are moved to the device first, without waiting.
+    """
+    values = [value.detach().to(device, torch.float32) for value in scalars.values()]
+    stacked = torch.stack(values).tolist()
+    return {
+        name: number if value.is_floating_point() else int(number)
+        for (name, value), number in zip(scalars.items(), stacked, strict=True)
+    }
 
 
 def _restore(
@@ -148,7 +171,7 @@ def _refuse_nan(metrics: dict[str, float], samples: int) -> None:
     if bad:
         raise UserError(
             f"training: {bad[0]} is {metrics[bad[0]]} after {samples} samples; take a smaller "
-            "optimizer.rate, and --resume if a checkpoint was written"
+            "optimizer.rate, and resume the run if it has a checkpoint"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the training of a diffusion draws for its samples."""
+"""The draws of a diffusion training for its samples: noise, timesteps, conditions left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calotype.names import Density
 
 
 def added_noise(positions: Tensor, seed: int, shape: Sequence[int], offset: float) -> Tensor:
-    """The noise (B, C, h, w) that samples at these positions are given.
+    """The noise (B, C, h, w) that is added to samples at these positions.
 
     offset: deviation of what is added to all places of a channel alike. Noise without it never
     changes a picture's mean by much, so that a network learns to leave that as it finds it, and
@@ -46,10 +46,10 @@ def even_timesteps(
 
 
 def condition_dropout(positions: Tensor, seed: int, conditioner: Conditioner) -> Tensor:
-    """Which samples at these positions are told what: bool (B, E), a column for each embedder.
+    """Which conditions samples at these positions keep: bool (B, E), a column for each embedder.
 
-    Each field is left out of its embedder's share of samples (``dropout``), whatever becomes of the
-    others; what two embedders read is kept or left out of both.
+    Each field is left out of its embedder's share of samples (``dropout``), independently of the
+    others; a field that two embedders read is kept or left out of both.
     """
     columns = [
         uniform(seed, positions, f"dropout of {embedder.field}") >= embedder.dropout

@@ -1,14 +1,16 @@
-"""How a step is taken: AdamW and the schedule of its learning rate."""
+"""How a step is taken: AdamW, the schedule of its learning rate and the clipping of gradients."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
-from calotype.training.settings import OptimizerSettings
+from calotype.training.run_settings import OptimizerSettings
+from calotype.training.task import Group
 
 
 def rate_at(settings: OptimizerSettings, samples_seen: int, samples: int) -> float:
@@ -24,22 +26,39 @@ def rate_at(settings: OptimizerSettings, samples_seen: int, samples: int) -> flo
 
 
 def adamw(
-    network: nn.Module, settings: OptimizerSettings, shares: Mapping[str, float]
+    network: nn.Module, groups: Sequence[Group], settings: OptimizerSettings
 ) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019) over all parameters; only matrices and kernels decay.
 
-    shares: what part of the rate the parameters get whose names begin so; all others get the whole.
+    groups: hold each parameter of ``network`` once.
     """
-    found: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        share = next((share for start, share in shares.items() if name.startswith(start)), 1.0)
-        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-        found.setdefault((share, decay), []).append(parameter)
-    groups = [
-        {"params": parameters, "share": share, "weight_decay": decay}
-        for (share, decay), parameters in found.items()
+    held = [parameter for group in groups for parameter in group.parameters]
+    assert len(held) == len({*held}), "a parameter is in two groups"
+    assert {*held} == {*network.parameters()}, "a parameter is in no group"
+    found = [
+        {"params": parameters, "share": group.share, "weight_decay": decay}
+        for group in groups
+        for decay, parameters in (
+            (settings.weight_decay, [p for p in group.parameters if p.ndim > 1]),
+            (0.0, [p for p in group.parameters if p.ndim <= 1]),
+        )
+        if parameters
     ]
-    return torch.optim.AdamW(groups, lr=settings.rate, betas=settings.betas, fused=True)
+    return torch.optim.AdamW(found, lr=settings.rate, betas=settings.betas, fused=True)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step: of each group, its share of ``rate``."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
+
+
+def clip(groups: Sequence[Group], most: float) -> dict[str, Tensor]:
+    """Shorten the gradients to ``most``, those of each norm by themselves; their norms before."""
+    together: dict[str, list[nn.Parameter]] = {}
+    for group in groups:
+        together.setdefault(group.norm, []).extend(group.parameters)
+    return {name: clip_grad_norm_(parameters, most) for name, parameters in together.items()}
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:

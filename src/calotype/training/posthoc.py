@@ -2,8 +2,8 @@
 
 Karras et al. 2024 ("Analyzing and improving the training dynamics of diffusion models", section 3):
 averages that were kept after some steps, mixed so that the weights of each step have as nearly as
-can be the part in the sum that they would have in the average wished for. There averages by power
-functions are kept, two of them; here the one that every run keeps.
+possible the part in the sum that they would have in the average asked for. There two averages by
+power functions are kept; here the one that every run keeps.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def kept_profile(halflife: int, seen: Sequence[int]) -> Profile:
     seen: samples after each step.
     """
     steps = zip(seen, np.diff([0, *seen]), strict=True)
-    left = np.array([decay(halflife, after, int(size)) for after, size in steps])
-    since = np.append(np.cumprod(left[::-1])[::-1], 1.0)  # left of what was there before a step
-    return np.append(1.0, 1 - left) * since
+    shares = np.array([decay(halflife, samples, int(size)) for samples, size in steps])
+    after = np.append(np.cumprod(shares[::-1])[::-1], 1.0)  # the share that later steps leave
+    return np.append(1.0, 1 - shares) * after
 
 
 def target_profile(halflife: int, seen: Sequence[int]) -> Profile:
@@ -54,7 +54,7 @@ class Mixture:
     """How much of each kept average to take.
 
     factors: one for each; they add up to 1.
-    misfit: how far the profile is from the one wished for, as a share of this (Euclidean norms).
+    misfit: how far the profile is from the one asked for, relative to this (Euclidean norms).
     """
 
     factors: NDArray[np.float64]
@@ -83,22 +83,23 @@ def export_average(
 ) -> float:
     """Write a run's model with the average of another half-life; returns the misfit.
 
-    halflife: in samples. The run's data must still be where it was. report: told about
-    preparations. note: told of checkpoints that are not whole and of other pictures. UserError for
-    what is no run, and for an average that its checkpoints can't give.
+    halflife: in samples. The run's data must still be where it was. report: called
+    with the progress of preparations. note: called with a sentence about checkpoints that are not
+    whole and about other pictures. UserError for what is no run, and for an average that its
+    checkpoints can't give.
     """
     settings = settings_in(run / "settings.json")
     found = _whole_states(run, note)
     at, seen = [state.samples for state in found], positions(run)
     seen = seen[: seen.index(at[-1]) + 1] if at[-1] in seen else seen
     if not set(at) <= set(seen):
-        raise UserError(f"{run / 'journal.jsonl'}: doesn't tell of all steps up to the checkpoints")
+        raise UserError(f"{run / 'journal.jsonl'}: lacks steps up to the checkpoints")
     steps = [seen.index(samples) + 1 for samples in at]
     mixed = mixture(settings.loop.ema_halflife, halflife, seen, steps)
     if mixed.misfit >= 1:  # as far as no average at all
         kept = ", ".join(f"{samples:,}" for samples in at)
         raise UserError(
-            f"--halflife = {halflife}: nothing near that average can be made from what {run} "
+            f"halflife = {halflife}: nothing near that average can be made from what {run} "
             f"keeps, checkpoints after {kept} samples; let a run keep more (loop.keep, "
             "loop.save_every), or take another length"
         )

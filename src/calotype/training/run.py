@@ -1,4 +1,4 @@
-"""From settings to a running training."""
+"""train: from settings to a running training, new or resumed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import torch
 from calotype.checkpoints.files import clear_leftovers, write_atomically
 from calotype.errors import UserError
 from calotype.training.loop import TrainProgress, fit
-from calotype.training.precision import computes_in_bf16
 from calotype.training.resume import (
     FROZEN,
     newest_whole,
@@ -20,23 +19,11 @@ from calotype.training.resume import (
     require_same_network,
     require_same_run,
 )
+from calotype.training.run_settings import Precision
 from calotype.training.settings import TrainSettings
 from calotype.training.sources import ReportProgress
 from calotype.training.state import load_state, set_aside
 from calotype.training.task import Task
-from calotype.training.tasks.autoencoder import AutoencoderTask
-from calotype.training.tasks.diffusion import DiffusionTask
-from calotype.training.tasks.features import FeaturesTask
-from calotype.training.tasks.reader import ReaderTask
-from calotype.training.tasks.text import TextTask
-
-TASKS: dict[str, Callable[[TrainSettings, ReportProgress], Task]] = {
-    "autoencoder": AutoencoderTask,
-    "text": TextTask,
-    "diffusion": DiffusionTask,
-    "features": FeaturesTask,
-    "reader": ReaderTask,
-}
 
 
 def train(
@@ -50,9 +37,9 @@ def train(
 
     resume: go on from the newest whole checkpoint in ``settings.out``; without it a folder that
         holds a run is refused, so that none is overwritten.
-    report: told about preparations (pictures rendered, latents encoded).
-    should_stop: asked after every step; True saves a checkpoint and ends the run.
-    note: told what a person should know, as a checkpoint that is not whole.
+    report: called with the progress of preparations (pictures rendered, latents encoded).
+    should_stop: called after every step; True saves a checkpoint and ends the run.
+    note: called with what a person should know, as of a checkpoint that is not whole.
     """
     checkpoint, torn = newest_whole(settings.out, resume)
     _require_device(settings.loop.device)
@@ -95,7 +82,7 @@ def _prepared(settings: TrainSettings, report: ReportProgress) -> Task:
 
 def make_task(settings: TrainSettings, report: ReportProgress) -> Task:
     """The task that the settings name."""
-    return TASKS[settings.task](settings, report)
+    return settings.task.make(settings, report)
 
 
 def _require_device(name: str) -> None:
@@ -108,6 +95,20 @@ def _require_device(name: str) -> None:
 def _with_precision(settings: TrainSettings) -> TrainSettings:
     """The settings with the arithmetic that "auto" means on this machine."""
     loop = settings.loop
-    bf16 = computes_in_bf16(loop.precision, torch.device(loop.device))
+    bf16 = _computes_in_bf16(loop.precision, torch.device(loop.device))
     chosen = loop.model_copy(update={"precision": "bf16" if bf16 else "fp32"})
     return settings.model_copy(update={"loop": chosen})
+
+
+def _computes_in_bf16(precision: Precision, device: torch.device) -> bool:
+    """Whether autocast to bf16 is on: where it is asked for, or, for "auto", where it is fast.
+
+    A CPU without bf16 instructions emulates them, some twenty times slower than its fp32.
+    """
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: one file holds all that the next step depends on."""
+"""State: all that the next step of a run depends on, in one checkpoint file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from calotype.checkpoints.files import read_safetensors, write_safetensors
+from calotype.checkpoints.files import write_safetensors
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.errors import UserError
 
 PARTS = ("weights", "ema", "optimizer")
@@ -22,7 +23,7 @@ class State:
 
     samples: how many were seen.
     weights, ema, optimizer: tensors by name.
-    pictures: how many there were to learn from; None in files that did not say so yet.
+    pictures: how many there were to learn from; None in files of older versions.
     """
 
     samples: int
@@ -67,5 +68,5 @@ def load_state(path: Path) -> State:
 
 
 def set_aside(path: Path) -> None:
-    """Rename a checkpoint that can't be read, so that it no longer counts as one."""
+    """Rename a checkpoint that can't be read, so that it is not found again."""
     path.rename(path.with_suffix(".torn"))

@@ -1,68 +1,85 @@
-"""Task: what is trained, what the loss is, what is made of it. The loop knows nothing else."""
+"""Task: what is trained, what its loss is, what is saved."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from PIL import Image
 from torch import Tensor, nn
 
-from calotype.data import Source
 from calotype.example import Batch
+from calotype.source import Source
 
 
 @dataclass(frozen=True)
 class Loss:
     """The loss of a batch.
 
-    total: scalar to be minimised.
+    total: scalar to be minimised, a mean over the batch's samples.
     metrics: scalars for the journal, by name; the total is written there too.
-    adversary: the part of the network that a loss of its own moves, if there is one; its gradients
-    are clipped by their own norm, or a discriminator that learns much would leave the rest little.
     """
 
     total: Tensor
-    metrics: dict[str, Tensor]
-    adversary: nn.Module | None = None
+    metrics: Mapping[str, Tensor]
 
 
-class Task(Protocol):
-    """One kind of training.
+@dataclass(frozen=True)
+class Group:
+    """Parameters that one optimiser step treats alike.
 
-    network: what trains: all of it is saved, and averaged where a gradient moves it; the frozen
-        lives elsewhere.
+    share: their learning rate, as a part of ``optimizer.rate``.
+    norm: the journal's name of the norm of their gradients. The groups of one name are clipped
+        together, by the norm of all their gradients, to ``optimizer.clip``.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    share: float = 1.0
+    norm: str = "gradient_norm"
+
+
+class Task(ABC):
+    """One kind of training; the loop knows nothing else of it.
+
+    network: what trains: all of it is saved in checkpoints, and averaged where a gradient moves
+        it. Frozen networks are kept elsewhere.
     source: the pictures to learn from.
-    shares: the part of the learning rate for parameters whose names begin so; the others get all.
-    frozen: a digest of each network that the run is told by and doesn't train, by its setting.
+    frozen: digests of the networks that the run uses and doesn't train, by the setting that names
+        each. A resumed run is refused where one has changed.
     remarks: what a person should know before the first step, a sentence each.
     """
 
     network: nn.Module
     source: Source
-    shares: Mapping[str, float] = MappingProxyType({})
     frozen: Mapping[str, str] = MappingProxyType({})
     remarks: Sequence[str] = ()
 
-    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        """The batch of these pictures, captions and places in the run."""
-        ...
+    def groups(self) -> Sequence[Group]:
+        """All parameters of ``network``, each in one group: here all in one."""
+        return [Group([*self.network.parameters()])]
 
+    @abstractmethod
+    def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
+        """The batch of these pictures, variants of their captions and places in the run.
+
+        Called in the processes of ``data.workers``, where there are any.
+        """
+
+    @abstractmethod
     def loss(self, batch: Batch) -> Loss:
         """The loss of a batch; every draw is a function of the seed and the batch's positions.
 
-        Called once a step: what is learned otherwise than by gradients, as a codebook's running
-        means, moves here.
+        Called once for each batch, ``loop.accumulate`` times an optimiser step: what is learned
+        otherwise than by gradients, as a codebook's running means, moves here, at every call.
         """
-        ...
 
+    @abstractmethod
     def preview(self) -> Image.Image:
-        """A contact sheet of what the network does now, always of the same things."""
-        ...
+        """A contact sheet of what the network does now, always of the same pictures or prompts."""
 
+    @abstractmethod
     def export(self, folder: Path) -> None:
         """Write the network as other programs read it."""
-        ...

@@ -1,4 +1,4 @@
-"""The words of a run: learned from its captions or taken over, then kept in its folder."""
+"""The tokenizer and frozen text encoder of a run: made when it begins, then kept in its folder."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import torch
 
 from calotype.checkpoints import load_text, save_text
 from calotype.conditioning import TextEmbedder, Tokenizer
+from calotype.example import Known
 from calotype.training.state import checkpoints
 
 CAPTIONS_READ = 20_000  # captions that a vocabulary is learned from
 
 
 class Captioned(Protocol):
-    """What has captions: any Source, and scenes that nobody renders."""
+    """What has captions: any Source, and scenes that are never rendered."""
 
     def __len__(self) -> int: ...
 
-    def captions(self, indices: Sequence[int], variants: Sequence[int]) -> list[str]: ...
+    def known(self, indices: Sequence[int], variants: Sequence[int]) -> Known: ...
 
 
 def kept_tokenizer(out: Path, first: Callable[[], Tokenizer]) -> Tokenizer:
     """The run's tokenizer: ``first()`` when it begins, from then on read from its folder.
 
-    Captions or models that changed since must not give the trained embeddings other words.
+    The trained embeddings belong to its tokens, even if the captions have changed since.
     """
     folder = out / "tokenizer"
     if checkpoints(out):
@@ -39,7 +40,7 @@ def kept_tokenizer(out: Path, first: Callable[[], Tokenizer]) -> Tokenizer:
 def kept_text(out: Path, first: Callable[[], TextEmbedder]) -> TextEmbedder:
     """A run's frozen text encoder: ``first()`` when it begins, from then on that of its folder.
 
-    It is in no checkpoint, and where it came from may have gone on training since.
+    It is in no checkpoint, and its first folder may hold another by the time the run resumes.
     """
     folder = out / "text"
     if checkpoints(out):
@@ -57,4 +58,4 @@ def learned_tokenizer(source: Captioned, vocabulary: int, longest: int) -> Token
 def captions_of(source: Captioned, count: int) -> list[str]:
     """The captions of the first ``count`` pictures, or of all where there are fewer."""
     indices = range(min(count, len(source)))
-    return source.captions(indices, [0] * len(indices))
+    return list(source.known(indices, [0] * len(indices))["captions"])

@@ -2,11 +2,12 @@
 
 from calotype.unet.config import UNetConfig
 from calotype.unet.plan import AttentionSpec, BlockSpec, Plan, ResnetSpec, plan, plan_table
-from calotype.unet.unet import UNet
+from calotype.unet.unet import Encoded, UNet
 
 __all__ = [
     "AttentionSpec",
     "BlockSpec",
+    "Encoded",
     "Plan",
     "ResnetSpec",
     "UNet",

@@ -1,4 +1,4 @@
-"""The spatial transformer: places of a feature map attend to each other, then to the context."""
+"""The spatial transformer: positions of a feature map attend to each other, then to a context."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from calotype.layers import Attention
 from calotype.unet.plan import AttentionSpec
 
-# The published group norm before a transformer has its own epsilon, not norm_eps of the config.
+# The group norm before a transformer has this epsilon, not the config's norm_eps.
 NORM_EPS = 1e-6
 
 
 class GEGLU(nn.Module):
-    """x W * gelu(x V): (..., D) -> (..., inner). Shazeer 2020, GLU variants improve transformer."""
+    """x W * gelu(x V): (..., D) -> (..., inner). Shazeer 2020, GLU Variants Improve Transformer."""
 
     def __init__(self, channels: int, inner: int) -> None:
         super().__init__()
@@ -27,11 +27,11 @@ class GEGLU(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """GEGLU to four times the width and back: (..., D) -> (..., D)."""
+    """GEGLU to four times the width, then a linear layer back: (..., D) -> (..., D)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        # The published names are ``net.0`` and ``net.2``; between them was a dropout.
+        # The published names are ``net.0`` and ``net.2``; ``net.1`` was a dropout.
         self.net = nn.ModuleDict(
             {"0": GEGLU(channels, 4 * channels), "2": nn.Linear(4 * channels, channels)}
         )
@@ -41,7 +41,9 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, cross-attention, feed-forward, each normed before and summed after."""
+    """Self-attention, cross-attention and feed-forward, each normed before and added after:
+    (B, N, C), context (B, M, D) -> (B, N, C).
+    """
 
     def __init__(self, spec: AttentionSpec) -> None:
         super().__init__()
@@ -63,10 +65,11 @@ class TransformerBlock(nn.Module):
 
 
 class SpatialTransformer(nn.Module):
-    """(B, C, h, w), context (B, N, D) -> (B, C, h, w): h * w tokens through transformer blocks.
+    """Transformer blocks over the h * w positions of a feature map, added to it:
+    (B, C, h, w), context (B, N, D) -> (B, C, h, w).
 
-    linear: the projections around the blocks are linear layers (SD 2), else 1x1 convolutions
-        (SD 1): the same numbers in files of different shape.
+    linear: whether the projections around the blocks are linear layers (SD 2) or 1x1 convolutions
+        (SD 1): the same computation, stored in different shapes.
     """
 
     def __init__(self, spec: AttentionSpec, *, groups: int, linear: bool) -> None:
@@ -84,7 +87,11 @@ class SpatialTransformer(nn.Module):
         h = self.proj_in(_tokens(h)) if self.linear else _tokens(self.proj_in(h))
         for block in self.transformer_blocks:
             h = block(h, context)
-        h = _places(self.proj_out(h), size) if self.linear else self.proj_out(_places(h, size))
+        h = (
+            _feature_map(self.proj_out(h), size)
+            if self.linear
+            else self.proj_out(_feature_map(h, size))
+        )
         return x + h
 
 
@@ -93,6 +100,6 @@ def _tokens(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2).contiguous()
 
 
-def _places(tokens: Tensor, size: torch.Size) -> Tensor:
+def _feature_map(tokens: Tensor, size: torch.Size) -> Tensor:
     """(B, h * w, C) -> (B, C, h, w), a view."""
     return tokens.transpose(1, 2).unflatten(-1, size)

@@ -1,4 +1,4 @@
-"""The blocks of the UNet: down, middle and up, each built from its part of the plan."""
+"""The blocks of the UNet, down, middle and up, each built from its part of the plan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _resnets(spec: BlockSpec, config: UNetConfig, time_channels: int) -> nn.Modu
 
 
 def _settings(config: UNetConfig, time_channels: int) -> dict[str, Any]:
-    """What all residual blocks of a UNet have in common."""
+    """The arguments that all residual blocks of a UNet share."""
     return {
         "groups": config.norm_num_groups,
         "eps": config.norm_eps,
@@ -38,7 +38,7 @@ def _resampler(
     time_channels: int,
     by_convolution: Callable[[int], nn.Module],
 ) -> nn.ModuleList:
-    """What ends a block: nothing, a residual block, or the convolution."""
+    """A list with the layer that resizes at the end of a block, or without one."""
     if not spec.resampled:
         return nn.ModuleList()
     width = spec.out_channels
@@ -61,7 +61,7 @@ def _attention(spec: AttentionSpec, config: UNetConfig) -> nn.Module:
 
 
 class DownBlock(nn.Module):
-    """Residual blocks with or without attention, then half the size unless it is the last level."""
+    """Residual blocks with or without attention, then downsampling unless it is the last level."""
 
     def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
         super().__init__()
@@ -71,7 +71,10 @@ class DownBlock(nn.Module):
         self.downsamplers = _resampler(spec, config, time_channels, convolution)
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor | None) -> list[Tensor]:
-        """What each layer gives, in order: the last goes on, and all of them are skips."""
+        """x (B, C_in, h, w) -> the output of each layer, in order.
+
+        All of them are skips; the last one, (B, C, h / 2, w / 2), is the next block's input.
+        """
         outputs = []
         for index, resnet in enumerate(self.resnets):
             x = resnet(x, emb)
@@ -85,7 +88,7 @@ class DownBlock(nn.Module):
 
 
 class MiddleBlock(nn.Module):
-    """Residual block, attention, residual block at the lowest resolution."""
+    """Residual block, attention, residual block at the lowest resolution: (B, C, h, w) -> same."""
 
     def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
         super().__init__()
@@ -98,7 +101,7 @@ class MiddleBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Residual blocks that each take a skip, then the size of the next skip."""
+    """Residual blocks that each take a skip, then upsampling to the size of the next skip."""
 
     def __init__(self, spec: BlockSpec, config: UNetConfig, time_channels: int) -> None:
         super().__init__()
@@ -109,7 +112,11 @@ class UpBlock(nn.Module):
     def forward(
         self, x: Tensor, skips: list[Tensor], emb: Tensor, context: Tensor | None
     ) -> Tensor:
-        """Takes its skips from the end of ``skips``; what is left there says the next size."""
+        """x (B, C_in, h, w) -> (B, C, h', w').
+
+        skips: the block removes its own from the end of the list; the last one that remains has the
+        size that the output is upsampled to.
+        """
         for index, resnet in enumerate(self.resnets):
             x = resnet(cat([x, skips.pop()], dim=1), emb)
             if self.attentions:

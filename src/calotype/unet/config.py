@@ -1,4 +1,4 @@
-"""The settings of a conditional UNet, under their published names."""
+"""UNetConfig: the settings of a UNet, under their published names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeVar
 
 from calotype.errors import UserError
-from calotype.layers import read_fields
+from calotype.published_config import read_fields
 from calotype.unet import published
 
 T = TypeVar("T")
@@ -18,30 +18,32 @@ MAX_LAYERS = 64
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """What a UNet is built from: the fields of a published UNet2DConditionModel config.json.
+    """The fields of the config.json of a published UNet2DConditionModel, or of a UNet2DModel.
 
-    Or of a UNet2DModel's, which reads no context; ``mid_block_type`` says which of the two.
+    A UNet2DModel reads no context; its ``mid_block_type`` is "UNetMidBlock2D".
 
-    Where one value or a tuple is taken, the tuple has one value a level, highest resolution first.
+    Where a field takes one value or a tuple, the tuple has one value for each level, from the
+    highest resolution.
 
-    sample_size: latents of the training pictures (a note; any size works).
-    in_channels: of the latent and what ``Condition.concat`` joins to it.
+    sample_size: side of the latents of the training pictures (a note; any size works).
+    in_channels: channels of the latent and of ``Condition.concat`` together.
     down_block_types, up_block_types: ``down`` from the highest resolution, ``up`` from the lowest.
-        "Resnet..." types end in a residual block that halves, or doubles, the size; the others in a
+        "Resnet..." types end in a residual block that halves or doubles the size; the others in a
         convolution, or as ``downsample_type`` and ``upsample_type`` say where there is attention.
-    mid_block_type: None for no middle; "UNetMidBlock2D" in a network that reads no context.
-    only_cross_attention: the first attention of a block reads the context too, instead of itself.
-    attention_head_dim: the *number of heads* in Stable Diffusion 1 and 2, for all its name says (an
-        inherited misnomer: 8 heads in SD 1; 5, 10, 20, 20 in SD 2, which makes heads of 64); but
-        the width of a head, as it says, in a network that reads no context.
+    mid_block_type: None for no middle block; "UNetMidBlock2D" in a network that reads no context.
+    only_cross_attention: the first attention of a transformer block reads the context as well,
+        instead of being self-attention.
+    attention_head_dim: the *number of heads* in Stable Diffusion 1 and 2, an inherited misnomer (8
+        heads in SD 1; 5, 10, 20, 20 in SD 2, so that heads are 64 wide); in a network that reads no
+        context, the width of a head, as the name says.
     use_linear_projection: linear layers around the transformers (SD 2), else 1x1 convolutions.
     upcast_attention: scores in float32. Torch's fused attention always does this (a note).
-    class_embed_type: what ``Condition.vector`` is: "projection" of a float vector of width
-        ``projection_class_embeddings_input_dim``; "timestep", a number embedded as time is; or
-        None: an index into a table of ``num_class_embeds`` rows, if that is given.
+    class_embed_type: what ``Condition.vector`` is: "projection": a float vector of width
+        ``projection_class_embeddings_input_dim``; "timestep": a number embedded as time is; None:
+        an index into a table of ``num_class_embeds`` rows, if that is given.
     time_cond_proj_dim: width of ``Condition.guidance``.
     attn_norm_num_groups: must be norm_num_groups in a network with "scale_shift" that reads no
-        context: its attention in the middle would have no norm else.
+        context; otherwise its attention in the middle would have no norm.
     """
 
     sample_size: int | tuple[int, int] | None = None
@@ -144,35 +146,35 @@ class UNetConfig:
 
     @property
     def reads_context(self) -> bool:
-        """Whether attention reads ``Condition.context``, or places attend to each other alone."""
+        """Whether there is attention to ``Condition.context``, or self-attention alone."""
         return self.mid_block_type != "UNetMidBlock2D"
 
     def heads(self, level: int) -> int:
         """The number of heads of the attention on a level."""
-        said = self.per_level(self.attention_head_dim)[level]
-        return said if self.reads_context else self.block_out_channels[level] // said
+        value = self.per_level(self.attention_head_dim)[level]
+        return value if self.reads_context else self.block_out_channels[level] // value
 
     def per_level(self, value: T | tuple[T, ...]) -> tuple[T, ...]:
-        """A value for each level, from one for all or a tuple that has one for each."""
+        """A tuple with the value of each level, from one value for all or such a tuple."""
         return value if isinstance(value, tuple) else (value,) * len(self.block_out_channels)
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> UNetConfig:
-        """The record in a published config.json; UserError for what is not supported."""
+        """The record of a published config.json; raises UserError for what is not supported."""
         if values.get("_class_name") == "UNet2DModel":
             found = read_fields(UNetConfig, values, published.INACTIVE_WITHOUT)
             return UNetConfig(**{**published.DEFAULTS_WITHOUT, **found})
         config = UNetConfig(**read_fields(UNetConfig, values, published.INACTIVE))
         if not config.reads_context:
-            # There it would be a single residual block.
+            # In a UNet2DConditionModel it would be a single residual block.
             raise UserError(f'mid_block_type: "{config.mid_block_type}" needs a UNet2DModel')
         return config
 
     def to_json(self) -> dict[str, Any]:
         """The config.json of this UNet, as diffusers reads it.
 
-        But for an ``attention_head_dim`` of each level in a network that reads no context: there
-        diffusers takes one for all.
+        Except for a tuple as ``attention_head_dim`` in a network that reads no context: there
+        diffusers has one value for all levels.
         """
         ours = {
             name: list(value) if isinstance(value, tuple) else value
@@ -185,5 +187,5 @@ class UNetConfig:
             missing = published.ONLY_WITH_CONTEXT
         for name in missing:
             del ours[name]
-        at_rest = {name: values[0] for name, values in inactive.items()}
-        return {"_class_name": written, **at_rest, **ours}
+        defaults = {name: values[0] for name, values in inactive.items()}
+        return {"_class_name": written, **defaults, **ours}

@@ -1,4 +1,4 @@
-"""The plan of a UNet: every channel, skip and head counted out before a module is built."""
+"""The plan of a UNet as data: the channels, skips and heads of every block, before any is built."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from calotype.unet.config import UNetConfig
 
 @dataclass(frozen=True)
 class ResnetSpec:
-    """One residual block: what comes along the path, what joins it from a skip, what goes out."""
+    """The channels of one residual block: from the block before, from a skip, and of its output."""
 
     in_channels: int
-    skip_channels: int  # 0 on the way down and in the middle
+    skip_channels: int  # 0 in down blocks and in the middle
     out_channels: int
 
 
 @dataclass(frozen=True)
 class AttentionSpec:
-    """One spatial transformer of ``layers`` blocks, reading a context ``context_channels`` wide.
+    """One spatial transformer of ``layers`` blocks that read a context ``context_channels`` wide.
 
-    context_channels None: one attention of places among themselves instead, and no context.
+    context_channels None: a single self-attention instead, which reads no context.
     """
 
     channels: int
@@ -40,11 +40,11 @@ class BlockSpec:
     """One block of the UNet.
 
     name: its module's path, such as ``down_blocks.0``.
-    factor: how many latents of the input one place of this block is wide (1, 2, 4, ...).
+    factor: how many times smaller its feature maps are than the input (1, 2, 4, ...).
     resnets, attentions: in order; ``attentions`` is empty, or has one after each residual block
         (in the middle, between them).
-    resampled: ends in a downsampling (on the way down) or an upsampling (on the way up).
-    by_resnet: which is a residual block.
+    resampled: whether it ends in downsampling (a down block) or upsampling (an up block).
+    by_resnet: whether that is a residual block.
     """
 
     name: str
@@ -56,21 +56,21 @@ class BlockSpec:
 
     @property
     def out_channels(self) -> int:
-        """Channels that leave the block."""
+        """Channels of the block's output."""
         return self.resnets[-1].out_channels
 
     @property
     def pushed(self) -> tuple[int, ...]:
-        """Channels of the skips that it leaves as a down block: its layers', its downsampling's."""
+        """Of a down block, the channels of its skips: of each layer, then of its downsampling."""
         return (self.out_channels,) * (len(self.resnets) + self.resampled)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole UNet as data: blocks in the order in which a latent passes through them."""
+    """The whole UNet as data: its blocks in the order in which a latent passes through them."""
 
     time_channels: int
-    in_channels: int  # of the first block: what the convolution before it makes
+    in_channels: int  # of the first block: the output of the convolution before it
     down: tuple[BlockSpec, ...]
     middle: BlockSpec | None
     up: tuple[BlockSpec, ...]
@@ -82,12 +82,15 @@ class Plan:
 
     @property
     def skips(self) -> tuple[int, ...]:
-        """Channels of every skip in the order pushed; the way up takes them from the end."""
+        """Channels of every skip in the order produced; up blocks take them from the end."""
         return (self.in_channels, *(width for block in self.down for width in block.pushed))
 
 
 def plan(config: UNetConfig) -> Plan:
-    """Count out a UNet. Two residual blocks a level going down means three a level going up."""
+    """The plan of a UNet with this config.
+
+    An up block has one residual block more than the down block of its level.
+    """
     widths = config.block_out_channels
     down = tuple(_down(config, level) for level in range(len(widths)))
     skips = [widths[0], *(width for block in down for width in block.pushed)]
@@ -129,7 +132,7 @@ def _middle(config: UNetConfig) -> BlockSpec | None:
 
 
 def _up(config: UNetConfig, index: int, channels: int, skips: list[int]) -> BlockSpec:
-    """The ``index``-th block going up, fed ``channels`` from below; takes from ``skips``."""
+    """The ``index``-th up block, with ``channels`` inputs; removes its skips from ``skips``."""
     level = len(config.block_out_channels) - 1 - index
     layers = config.per_level(config.layers_per_block)[level] + 1
     kind = config.up_block_types[index]
@@ -151,7 +154,7 @@ def _by_resnet(kind: str, with_attention: str) -> bool:
 
 
 def _chain(channels: int, width: int, skips: tuple[int, ...]) -> tuple[ResnetSpec, ...]:
-    """Residual blocks in a row, one for each of ``skips``, all ``width`` wide at their ends."""
+    """A residual block for each of ``skips``, in a row; the output of each is ``width`` wide."""
     return tuple(
         ResnetSpec(width if index else channels, skip, width) for index, skip in enumerate(skips)
     )
@@ -170,7 +173,7 @@ def _attention(config: UNetConfig, level: int, middle: bool = False) -> Attentio
 
 
 def plan_table(plan: Plan) -> str:
-    """The plan as text, one line a residual block with what follows it."""
+    """The plan as text: a line for each residual block, with the attention that follows it."""
     lines = ["block          size    in + skip ->  out  heads x dim (layers)"]
     for block in plan.blocks:
         for index, spec in enumerate(block.resnets):
@@ -181,9 +184,9 @@ def plan_table(plan: Plan) -> str:
                 f"{spec.out_channels:4}  {heads}".rstrip()
             )
         if block.resampled:
-            way = "down to" if block in plan.down else "up to"
+            direction = "down to" if block in plan.down else "up to"
             size = block.factor * 2 if block in plan.down else block.factor // 2
-            lines.append(f"{'':14} {way} 1/{size}")
+            lines.append(f"{'':14} {direction} 1/{size}")
     return "\n".join(lines)
 
 

@@ -1,11 +1,11 @@
-"""What published config.json files of UNets can say, of both their classes."""
+"""The fields and values of published config.json files of UNets, of both their classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Down, middle and up of networks that read a context, and of those that read none; then what may
-# stand between the levels with attention.
+# Types of down, middle and up blocks, and of the resampling at levels with attention: in networks
+# that read a context, and in networks that read none.
 WITH_CONTEXT = (
     ("CrossAttnDownBlock2D", "DownBlock2D", "ResnetDownsampleBlock2D"),
     ("UNetMidBlock2DCrossAttn", None),
@@ -20,7 +20,7 @@ WITHOUT = (
 )
 SHIFTS = ("default", "scale_shift")
 
-# Fields of the published config.json with the values at which they ask for nothing.
+# Other fields of a UNet2DConditionModel, with the values at which they have no effect.
 INACTIVE: dict[str, tuple[Any, ...]] = {
     "act_fn": ("silu", "swish"),
     "addition_embed_type": (None,),
@@ -49,11 +49,11 @@ INACTIVE: dict[str, tuple[Any, ...]] = {
     "timestep_post_act": (None,),
 }
 
-# What only a UNet2DModel has, which reads no context.
+# Fields that only a UNet2DModel has, which reads no context.
 ONLY_WITHOUT = ("attn_norm_num_groups", "downsample_type", "upsample_type")
 
-# Of such a network: what it has not, what else must be at rest, and what a field means there that
-# is left out.
+# Of a UNet2DModel: the fields that it does not have, its other fields with the values at which they
+# have no effect, and the defaults of fields that its config.json leaves out.
 ONLY_WITH_CONTEXT = (
     "only_cross_attention",
     "cross_attention_dim",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,11 +17,38 @@ from calotype.unet.config import UNetConfig
 from calotype.unet.plan import plan
 
 
-class UNet(nn.Module):
-    """A noisy latent at time t, under a condition, to what the prediction says it is.
+@dataclass(frozen=True)
+class Encoded:
+    """What the first half of a UNet hands to the second, for B pictures.
 
-    Rombach et al. 2022, sections 3.2 and 3.3; the network of Stable Diffusion 1 and 2. A new one
-    gives zero for every input: the last layer of every sum starts at zero.
+    Between the halves a ControlNet adds its residuals, and a cache of features keeps or replaces
+    tensors.
+
+    skips: (B, C_i, h_i, w_i) for the channels C_i of ``plan.skips``, in order; ``decode`` takes
+        them from the end.
+    middle: (B, C, h, w), the output of the middle block.
+    emb: (B, time_channels), time, guidance and class after SiLU.
+    context: (B, N, D) tokens that cross-attention reads; None in a network that reads none.
+    """
+
+    skips: tuple[Tensor, ...]
+    middle: Tensor
+    emb: Tensor
+    context: Tensor | None
+
+    def add(self, residuals: Sequence[Tensor]) -> Encoded:
+        """The record with a residual added to each skip and, the last one, to the middle."""
+        *of_skips, of_middle = residuals
+        skips = (skip + more for skip, more in zip(self.skips, of_skips, strict=True))
+        return replace(self, skips=tuple(skips), middle=self.middle + of_middle)
+
+
+class UNet(nn.Module):
+    """A noisy latent at time t, under a condition -> the quantity that the prediction type names.
+
+    Rombach et al. 2022, sections 3.2 and 3.3; the network of Stable Diffusion 1 and 2. A new
+    network returns zero for every input: the last layer of every residual block, transformer and
+    the output convolution is initialised to zero.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -43,7 +73,16 @@ class UNet(nn.Module):
         self._start_at_zero()
 
     def forward(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """x (B, C, h, w) of any size, t (B,) integers or floats -> (B, out_channels, h, w)."""
+        """x (B, C, h, w) of any size, t (B,) integers or floats -> (B, out_channels, h, w).
+
+        ``encode``, then the condition's residuals where there are any, then ``decode``.
+        """
+        if condition.residuals is None:
+            return self.decode(self.encode(x, t, condition))
+        return self.decode(self.encode(x, t, condition).add(condition.residuals))
+
+    def encode(self, x: Tensor, t: Tensor, condition: Condition) -> Encoded:
+        """The down blocks and the middle, without the condition's residuals; as ``forward``."""
         emb, context = self._embedding(x, t, condition), condition.context
         x = self.conv_in(x if condition.concat is None else torch.cat([x, condition.concat], 1))
         skips = [x]
@@ -52,16 +91,21 @@ class UNet(nn.Module):
         x = skips[-1]
         if self.mid_block is not None:
             x = self.mid_block(x, emb, context)
-        if condition.residuals is not None:
-            *residuals, last = condition.residuals
-            skips = [skip + more for skip, more in zip(skips, residuals, strict=True)]
-            x = x + last
+        return Encoded(tuple(skips), x, emb, context)
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """The up blocks and the output convolution: (B, out_channels, h, w)."""
+        x, skips = encoded.middle, [*encoded.skips]
+        emb, context = encoded.emb, encoded.context
+        del encoded  # unless the caller keeps it, each skip is freed once it has been used
         for up in self.up_blocks:
             x = up(x, skips, emb, context)
         return self.conv_out(self.conv_norm_out(x))
 
     def _embedding(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Time, guidance and class as one vector (B, time_channels), past all blocks' SiLU."""
+        """Time, guidance and class as one vector (B, time_channels), after the SiLU that all blocks
+        apply to it.
+        """
         emb = self.time_embedding(self._sinusoids(t, x), condition.guidance)
         if self.class_embedding is not None:
             vector = condition.vector
@@ -82,7 +126,7 @@ class UNet(nn.Module):
         return waves.to(x.dtype)
 
     def _start_at_zero(self) -> None:
-        # As in the original: every residual starts as the identity, which steadies early training.
+        # As in the original: every residual branch starts at zero, which stabilises early training.
         ends: list[nn.Module] = [self.conv_out]
         for module in self.modules():
             if isinstance(module, ResnetBlock):

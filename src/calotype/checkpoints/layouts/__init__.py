@@ -1,1 +1,1 @@
-"""Layouts: how other programs' files name what ours hold."""
+"""Layouts: the names of our tensors in other programs' files."""

@@ -1,4 +1,4 @@
-"""The autoencoder as CompVis' files name it: down and up by level, attention as convolutions."""
+"""The autoencoder in CompVis' files: levels named down and up, attention as 1x1 convolutions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LAYERS = ATTENTION | {"conv_shortcut": "nin_shortcut"}
 
 
 def places(config: AutoencoderConfig, names: Iterable[str]) -> Places:
-    """Where the autoencoder's tensors of these names are kept."""
+    """The places of the autoencoder's tensors with these names."""
     names = [*names]
-    if not names:  # pixels are their own latents, and have no levels to count
+    if not names:  # ``Pixels`` has no tensors, and its config no levels
         return {}
     found = renamed(names, modules(config), LAYERS)
     return {
@@ -31,7 +31,7 @@ def places(config: AutoencoderConfig, names: Iterable[str]) -> Places:
 
 
 def modules(config: AutoencoderConfig) -> dict[str, str]:
-    """Our module paths -> theirs; their decoder counts its levels from the highest resolution."""
+    """Our module paths -> theirs, whose decoder counts levels from the highest resolution."""
     levels, layers = len(config.block_out_channels), config.layers_per_block
     found = {name: name for name in ("quant_conv", "post_quant_conv", "quantize")}
     for side in ("encoder", "decoder"):

@@ -1,10 +1,11 @@
-"""A whole model in one file, as CompVis' programs write it: what stands where, what is left out."""
+"""A whole model in one file, as CompVis' programs write it: the place of each network's tensors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from calotype.autoencoder import AutoencoderConfig
@@ -12,6 +13,7 @@ from calotype.checkpoints.aliases import Alias
 from calotype.checkpoints.keymap import Place, Places
 from calotype.checkpoints.layouts import autoencoder, openclip, unet
 from calotype.conditioning import CLIPTextConfig
+from calotype.errors import UserError
 from calotype.unet import UNetConfig
 
 UNET = "model.diffusion_model."
@@ -21,7 +23,7 @@ OPENCLIP = "cond_stage_model.model."
 AVERAGE = "model_ema."
 AVERAGED_UNET = f"{AVERAGE}diffusion_model"
 
-# What some merging programs have made of the names.
+# Names that some merging programs write instead.
 ALIASES = (
     Alias(
         rf"{re.escape(CLIP)}((embeddings|encoder|final_layer_norm)\..*)", rf"{CLIP}text_model.\1"
@@ -29,10 +31,10 @@ ALIASES = (
     Alias(r"vae\.(.*)", rf"{AUTOENCODER}\1"),
 )
 
-# The first that fits a name says why it is left out.
+# Tensors that are left out -> the reason; the first pattern that matches a name counts.
 DROPPED: Mapping[str, str] = {
-    r"model_ema\.(decay|num_updates)": "how the running average was made",
-    r"model_ema\..*": "the running average of the weights; --ema takes it instead",
+    r"model_ema\.(decay|num_updates)": "settings of the running average",
+    r"model_ema\..*": "the running average of the weights, which ema takes instead",
     r"(sqrt_|log_)?(one_minus_)?(recip_|recipm1_)?alphas_cumprod(_prev)?|betas": "the schedule",
     r"posterior_(variance|log_variance_clipped|mean_coef[12])": "the schedule",
     r"lvlb_weights|logvar": "weights of the loss",
@@ -44,17 +46,17 @@ DROPPED: Mapping[str, str] = {
     r"cond_stage_model\.(transformer\.)?logit_scale": "CLIP's training",
     r"cond_stage_model\.(transformer\.)?text_projection(\.weight)?": "CLIP's training",
     r"depth_model\..*": "MiDaS, which estimates depths; give a depth map",
-    r"low_scale_model\..*": "the schedule of the small picture's noise",
+    r"low_scale_model\..*": "the schedule of the small picture's noise, read as low_res_scheduler",
 }
 
 
 def unet_places(config: UNetConfig, names: list[str]) -> Places:
-    """Where the UNet's tensors are."""
+    """The places of the UNet's tensors."""
     return _under(UNET, unet.places(config, names))
 
 
 def averaged_places(config: UNetConfig, names: list[str]) -> Places:
-    """Where the running averages of the UNet's tensors are: their names have lost all dots."""
+    """The places of the running averages of the UNet's tensors, named without dots."""
     found = unet_places(config, names)
     return {
         name: replace(place, name=AVERAGE + place.name.removeprefix("model.").replace(".", ""))
@@ -63,22 +65,37 @@ def averaged_places(config: UNetConfig, names: list[str]) -> Places:
 
 
 def autoencoder_places(config: AutoencoderConfig, names: list[str]) -> Places:
-    """Where the autoencoder's tensors are."""
+    """The places of the autoencoder's tensors."""
     return _under(AUTOENCODER, autoencoder.places(config, names))
 
 
 def clip_places(config: object, names: list[str]) -> Places:
-    """Where the text encoder's tensors are in SD 1: under the names of transformers, as ours."""
+    """The places of the text encoder's tensors in SD 1, under their names in transformers."""
     return {name: Place(CLIP + name) for name in names}
 
 
 def openclip_places(config: CLIPTextConfig, names: list[str]) -> Places:
-    """Where the text encoder's tensors are in SD 2."""
+    """The places of the text encoder's tensors in SD 2."""
     return _under(OPENCLIP, openclip.places(config, names))
 
 
+PLACES: Mapping[str, Callable[[Any, list[str]], Places]] = {
+    "unet": unet_places,
+    "vae": autoencoder_places,
+    "text_encoder": clip_places,
+}
+"""Network -> the function that gives the places of its tensors; the text encoder's as in SD 1."""
+
+
+def places(network: str, config: Any, names: list[str], path: Path) -> Places:
+    """The places of a network's tensors; raises UserError if this layout has none for it."""
+    if network not in PLACES:
+        raise UserError(f"{path}: a single file has no place for {network}; name a folder")
+    return PLACES[network](config, names)
+
+
 def why_dropped(name: str) -> str | None:
-    """Why a tensor of the file is left out; None if it should not be."""
+    """The reason why a tensor of the file is left out; None if it should not be."""
     found = (why for pattern, why in DROPPED.items() if re.fullmatch(pattern, name))
     return next(found, None)
 

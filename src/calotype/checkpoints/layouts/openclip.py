@@ -1,4 +1,4 @@
-"""OpenCLIP's text transformer, as Stable Diffusion 2's single files hold it."""
+"""The text encoder in Stable Diffusion 2's single files, where it is OpenCLIP's."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LAYER = {
     "self_attn.out_proj": "attn.out_proj",
 }
 CHUNKS = ("q_proj", "k_proj", "v_proj")
-"""Queries, keys and values are one matrix there, in this order."""
+"""Queries, keys and values are one matrix there, in this order along the first axis."""
 
 
 def places(config: CLIPTextConfig, names: Iterable[str]) -> Places:
-    """Where the text encoder's tensors of these names are kept."""
+    """The places of the text encoder's tensors with these names."""
     found: dict[str, Place] = {}
     for name, theirs in renamed(names, modules(config), LAYER).items():
         *_, layer, kind = name.split(".")
@@ -27,7 +27,7 @@ def places(config: CLIPTextConfig, names: Iterable[str]) -> Places:
             fused = theirs.rsplit(".self_attn.", 1)[0] + f".attn.in_proj_{kind}"
             found[name] = Place(fused, CHUNKS.index(layer), len(CHUNKS))
         else:
-            # The embedding of positions is a bare tensor there.
+            # The position embedding is a tensor there, not a module.
             found[name] = Place(
                 theirs.replace("positional_embedding.weight", "positional_embedding")
             )

@@ -1,4 +1,8 @@
-"""The UNet as CompVis' files name it: input_blocks, middle_block, output_blocks."""
+"""The UNet in CompVis' files: input_blocks, middle_block, output_blocks.
+
+The layers of attention without a context keep our names, so that only files of our own hold such a
+UNet: CompVis' programs fuse queries, keys and values head by head, which no ``Place`` describes.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,17 @@ RESNET = {
     "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }
-"""What a residual block's layers are called; transformers have the same names in both."""
+"""The names of a residual block's layers; those of transformers are the same in both."""
 
 
 def places(config: UNetConfig, names: Iterable[str]) -> Places:
-    """Where the UNet's tensors of these names are kept."""
+    """The places of the UNet's tensors with these names."""
     found = renamed(names, modules(config), RESNET)
     return {name: Place(theirs) for name, theirs in found.items()}
 
 
 def modules(config: UNetConfig) -> dict[str, str]:
-    """Our module paths -> theirs, the blocks counted as a latent passes through them."""
+    """Our module paths -> theirs, with blocks numbered in the order a latent passes them."""
     found = {
         "conv_in": "input_blocks.0.0",
         "time_embedding.linear_1": "time_embed.0",
@@ -57,7 +61,7 @@ def modules(config: UNetConfig) -> dict[str, str]:
             found[f"{block.name}.resnets.{layer}"] = f"output_blocks.{number}.0"
             found[f"{block.name}.attentions.{layer}"] = f"output_blocks.{number}.1"
             number += 1
-        # It follows the last layer's attention, where there is one.
+        # Upsampling follows the last layer's attention, where there is one.
         after = 2 if block.attentions else 1
         convolution = "" if block.by_resnet else ".conv"
         ours, theirs = f"{block.name}.upsamplers.0", f"output_blocks.{number - 1}.{after}"

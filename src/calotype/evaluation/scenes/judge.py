@@ -1,4 +1,4 @@
-"""The judge of pictures of scenes: the reader with its packaged weights."""
+"""The judges of pictures of scenes: reader and map reader, with their packaged weights."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from calotype.checkpoints.files import read_safetensors
 from calotype.checkpoints.meta_init import on_meta
+from calotype.checkpoints.safetensors_mapped import read_safetensors
 from calotype.evaluation.scenes.prompts import ScenePrompt
 from calotype.generate.pictures import to_picture
+from calotype.scenes.map_reader import MapReader
 from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import Mistake, mistakes
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
+MAP_WEIGHTS = WEIGHTS.with_name("maps.safetensors")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ def load_reader(device: torch.device | str = "cpu") -> Reader:
         reader = Reader()
     reader.load_state_dict(read_safetensors(WEIGHTS), assign=True)
     return reader.to(device).eval().requires_grad_(False)
+
+
+def load_map_reader(device: torch.device | str = "cpu") -> MapReader:
+    """The map reader that judges masks, maps and layouts of scenes; no training may ever use it."""
+    with on_meta():
+        network = MapReader()
+    network.load_state_dict(read_safetensors(MAP_WEIGHTS), assign=True)
+    # Its file holds fp16, to be small; it computes in fp32.
+    return network.to(device, torch.float32).eval().requires_grad_(False)
 
 
 def judge(image: Image.Image, prompt: ScenePrompt, reader: Reader) -> Judged:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from PIL import Image
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from calotype.autoencoder import (
     Autoencoder,
+    Norm,
     Pixels,
     VQAutoencoder,
     autoencoder_of,
@@ -27,36 +29,79 @@ from calotype.example import Batch
 from calotype.generate.pictures import to_images
 from calotype.generate.sheets import contact_sheet
 from calotype.presets import autoencoder_config
-from calotype.training.adversary import Adversary
+from calotype.settings import IDENTITY
+from calotype.training.adversary import Adversary, AdversarySettings
 from calotype.training.codebook import CodebookCare
 from calotype.training.digest import digest
-from calotype.training.perceptual import perceptual
-from calotype.training.settings import TrainSettings
+from calotype.training.perceptual import PerceptualSettings, perceptual
+from calotype.training.run_settings import RunSettings
 from calotype.training.sources import ReportProgress, open_source, require_channels, spread
-from calotype.training.task import Loss, Task
-from calotype.training.task_settings import AutoencoderSettings
+from calotype.training.task import Group, Loss, Task
 
 MEASURED_PICTURES = 1024  # pictures over which the mean and scale of the latents are measured
 PREVIEW_PICTURES = 12  # pictures in the preview
+DISCRIMINATOR = "discriminator"  # the adversary's part of the network
 MIN_SIZE = 24  # pixels of a side that leave the discriminator a patch
+
+
+class AutoencoderSettings(AdversarySettings, PerceptualSettings):
+    """The table ``[autoencoder]`` of a recipe."""
+
+    kind: Literal["autoencoder"] = "autoencoder"
+    preset: Annotated[str, IDENTITY] = Field(
+        default="scenes", description="named network; calotype presets lists them"
+    )
+    start: Annotated[Path | None, IDENTITY] = Field(
+        default=None,
+        description="trained autoencoder that the run goes on from: a folder, a file, or that of "
+        'the model "scenes"; it replaces the preset\'s; none: from nothing',
+    )
+    decoder_only: Annotated[bool, IDENTITY] = Field(
+        default=False,
+        description="the decoder of start trains alone: latents stay what they were, and diffusion "
+        "models in them keep working",
+    )
+    kl_weight: float = Field(
+        default=1e-6,
+        ge=0,
+        description="weight of the KL divergence, a mean over the latent's numbers",
+    )
+    codebook_weight: float = Field(
+        default=1.0,
+        ge=0,
+        description="of an autoencoder with a codebook: weight of the loss that brings its vectors "
+        "and the latents near each other, a mean too",
+    )
+    codebook: Annotated[Literal["gradient", "ema"], IDENTITY] = Field(
+        default="gradient",
+        description="how the vectors move: by the gradient of that loss, or as running means (ema) "
+        "of the latents that they are nearest to",
+    )
+    norm: Norm = Field(default="l1", description="l1: absolute, l2: squared error of the pixels")
+    scales: int = Field(default=4, ge=1, le=8, description="at how many resolutions it is taken")
+
+    @model_validator(mode="after")
+    def _check_decoder_only(self) -> Self:
+        if self.decoder_only and self.start is None:
+            raise ValueError("decoder_only = true: the latents of which? Name autoencoder.start")
+        return self
+
+    def make(self, settings: RunSettings, report: ReportProgress) -> AutoencoderTask:
+        return AutoencoderTask(self, settings, report)
 
 
 class AutoencoderTask(Task):
     """Learns from pictures alone, beside a discriminator if one is wanted.
 
-    Both take their step from one pass forward: the reconstructions that the autoencoder is judged
-    by are those that the discriminator learns from. Where the decoder trains alone, latents stay
-    what they were, and diffusion models that were trained in them keep working.
+    Both take their step from one pass forward: the discriminator learns from the reconstructions
+    that the autoencoder's loss compares. Where the decoder trains alone, latents stay what they
+    were, and diffusion models that were trained in them keep working.
     """
 
-    def __init__(self, settings: TrainSettings, report: ReportProgress):
-        if settings.autoencoder is None:
-            raise UserError(
-                "autoencoder: the table is missing; task autoencoder needs [autoencoder]"
-            )
-        self.settings, self.own = settings, settings.autoencoder
-        _check_size(self.own, settings.data.size)
-        self.perceptual = perceptual(settings)
+    def __init__(self, own: AutoencoderSettings, settings: RunSettings, report: ReportProgress):
+        self.settings, self.own = settings, own
+        _check_size(own, settings.data.size)
+        self.perceptual = perceptual(own, settings)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.autoencoder = self._first()
@@ -72,13 +117,13 @@ class AutoencoderTask(Task):
             self.codebook = CodebookCare(self.autoencoder.quantize, self.own.codebook == "ema")
             parts["codebook"] = self.codebook
         if self.adversary:
-            parts["discriminator"] = self.adversary.discriminator
+            parts[DISCRIMINATOR] = self.adversary.discriminator
         self.network = nn.ModuleDict(parts)
         if self.own.decoder_only:
             self.frozen = {"autoencoder.start": digest(self.autoencoder)}
 
     def _decoder_alone(self) -> dict[str, nn.Module]:
-        """What trains where all that makes latents is frozen."""
+        """The parts that train where all that makes latents is frozen."""
         self.autoencoder.to(self.settings.loop.device).requires_grad_(False)
         parts: dict[str, nn.Module] = {"decoder": self.autoencoder.decoder}
         if self.autoencoder.post_quant_conv is not None:
@@ -105,6 +150,22 @@ class AutoencoderTask(Task):
         config = replace(config, in_channels=channels, out_channels=channels)
         return autoencoder_of(config)
 
+    def groups(self) -> Sequence[Group]:
+        """All by one norm, but a discriminator by its own.
+
+        Else one that learns much would leave the autoencoder little of a step.
+        """
+        if not self.adversary:
+            return super().groups()
+        theirs = [*self.adversary.discriminator.parameters()]
+        others = [
+            parameter
+            for name, part in self.network.named_children()
+            if name != DISCRIMINATOR
+            for parameter in part.parameters()
+        ]
+        return [Group(others), Group(theirs, norm="adversary_norm")]
+
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
         return Batch.of(self.source.examples(indices), positions)
 
@@ -117,17 +178,17 @@ class AutoencoderTask(Task):
         made = self.autoencoder.reconstruct(
             pictures, partial(normal, self.settings.seed, batch.positions, "posterior")
         )
-        far = reconstruction_loss(made.pictures, pictures, weights, own.scales, own.norm)
-        found = {own.norm: far.mean()}
+        error = reconstruction_loss(made.pictures, pictures, weights, own.scales, own.norm)
+        found = {own.norm: error.mean()}
         likeness = found[own.norm]
         if self.perceptual:
-            name, apart = self.perceptual
-            found[name] = apart(made.pictures, pictures).mean()
+            name, distance = self.perceptual
+            found[name] = distance(made.pictures, pictures).mean()
             likeness = likeness + own.perceptual_weight * found[name]
         quantised = made.indices is not None
-        held, weight = ("codebook", own.codebook_weight) if quantised else ("kl", own.kl_weight)
-        found[held] = made.cost.mean()
-        total = likeness if own.decoder_only else likeness + weight * found[held]
+        cost, weight = ("codebook", own.codebook_weight) if quantised else ("kl", own.kl_weight)
+        found[cost] = made.cost.mean()
+        total = likeness if own.decoder_only else likeness + weight * found[cost]
         if self.adversary:
             last = self.autoencoder.decoder.conv_out.weight
             lost, metrics = self.adversary.losses(likeness, made.pictures, pictures, last, samples)
@@ -142,7 +203,7 @@ class AutoencoderTask(Task):
                 self.settings.seed,
                 samples,
             )
-        return Loss(total, found, self.adversary.discriminator if self.adversary else None)
+        return Loss(total, found)
 
     @torch.inference_mode()
     def preview(self) -> Image.Image:
@@ -186,7 +247,7 @@ class AutoencoderTask(Task):
 
 
 def _check_idle(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
-    """UserError for a setting that would be heard by nothing."""
+    """UserError for a setting that nothing in this run would use."""
     kl, codebook = ("kl_weight",), ("codebook", "codebook_weight")
     if isinstance(autoencoder, VQAutoencoder):
         idle = dict.fromkeys(kl, "this autoencoder has a codebook")
@@ -195,16 +256,14 @@ def _check_idle(own: AutoencoderSettings, autoencoder: nn.Module) -> None:
     if own.decoder_only:
         idle |= dict.fromkeys(kl + codebook, "the decoder trains alone")
     if own.perceptual_weight and not (own.features or own.vgg):
-        idle["perceptual_weight"] = (
-            "without features, or vgg and lpips, no network is there to tell"
-        )
+        idle["perceptual_weight"] = "without features, or vgg and lpips, it has no network"
     for name, why in idle.items():
         if getattr(own, name) != AutoencoderSettings.model_fields[name].default:
             raise UserError(f"autoencoder.{name}: {why}; leave it out")
 
 
 def _check_size(own: AutoencoderSettings, size: int) -> None:
-    """UserError unless pictures of this side can be halved, and judged, so often."""
+    """UserError unless pictures of this side can be halved as often as the losses need."""
     if size >> (own.scales - 1) == 0:
         raise UserError(
             f"autoencoder.scales = {own.scales}: data.size = {size} can be "

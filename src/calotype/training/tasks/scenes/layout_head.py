@@ -1,4 +1,4 @@
-"""Layout: what a caption alone says is where, on the grid of cells."""
+"""LayoutHead: predicts from a caption's context alone what is where, on the grid of cells."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from calotype.scenes.scene import GROUNDS
 from calotype.unet import AttentionSpec
 from calotype.unet.attention import TransformerBlock
 
-BLOCKS, FOLD = 2, 2  # transformer blocks; cells of a side that one place speaks for
+BLOCKS, FOLD = 2, 2  # transformer blocks; cells of a side that one place predicts
 
 
 class LayoutHead(nn.Module):
     """Context (B, N, D) -> logits of cells (B, CHANNELS, GRID, GRID) and of grounds (B, G).
 
     A learned vector at each place reads the context and the other places, as in the queries of
-    DETR (Carion et al. 2020, section 3.2). ``calotype.scenes.cells.losses`` compares what comes out
+    DETR (Carion et al. 2020, section 3.2). ``calotype.scenes.cells.losses`` compares the logits
     with a scene.
     """
 

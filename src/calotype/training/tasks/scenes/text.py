@@ -1,28 +1,31 @@
-"""Training a text encoder on captions of the built-in world: to tell what is where from words."""
+"""Training a text encoder on captions of scenes: it learns to predict from words what is where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 from PIL import Image
+from pydantic import Field
 from torch import Tensor, nn
 
 from calotype.checkpoints import load_text, save_text
 from calotype.conditioning import CLIPTextEncoder, TextEmbedder
-from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import to_images
+from calotype.generate.request import Prompt
 from calotype.generate.sheets import contact_sheet
 from calotype.presets import text_config
 from calotype.scenes import COLOURS
 from calotype.scenes.cells import WIDTHS, losses
-from calotype.training.layout_head import LayoutHead
-from calotype.training.settings import TrainSettings
-from calotype.training.sources import ReportProgress, reading_table, scenes_of
+from calotype.settings import IDENTITY, Settings
+from calotype.training.run_settings import RunSettings
+from calotype.training.sources import ReportProgress
 from calotype.training.task import Loss, Task
-from calotype.training.task_settings import TextSettings
+from calotype.training.tasks.scenes.layout_head import LayoutHead
+from calotype.training.tasks.scenes.tables import cell_table, require_scenes
 from calotype.training.vocabulary import captions_of, kept_tokenizer, learned_tokenizer
 
 PREVIEW_CAPTIONS = 16  # captions in the preview, where no prompts are named
@@ -30,26 +33,48 @@ ENLARGED = 8  # pixels of a cell there
 FULL = 0.08  # a presence that is shown in full colour: it is shared by cells
 
 
-class TextTask(Task):
-    """What CLIP's training on captioned pictures is for its text encoder, from scenes' records.
+class TextSettings(Settings):
+    """The table ``[text]`` of a recipe."""
 
-    No picture takes part: a head, thrown away after, says from the caption alone which object is
-    where. Words that mean something only together ("a red cube to the left of a blue ball") are
-    bound here in minutes, which the error of a noise hardly teaches at all.
+    kind: Literal["text"] = "text"
+    preset: Annotated[str, IDENTITY] = Field(
+        default="scenes", description="named text encoder; calotype presets lists them"
+    )
+    start: Annotated[Path | None, IDENTITY] = Field(
+        default=None,
+        description='text encoder and words that the run goes on from: the model "scenes", or a '
+        "folder; none: from nothing",
+    )
+    vocabulary: Annotated[int, IDENTITY] = Field(
+        default=768, ge=515, description="largest number of tokens, learned from captions"
+    )
+    preview_prompts: tuple[Prompt, ...] = Field(
+        default=(), description="captions of the preview grid; none: the first of the scenes"
+    )
+
+    def make(self, settings: RunSettings, report: ReportProgress) -> TextTask:
+        return TextTask(self, settings, report)
+
+
+class TextTask(Task):
+    """Teaches a text encoder what CLIP's learns of captioned pictures, from the records of scenes.
+
+    No picture takes part: a head, thrown away after, predicts from the caption alone which object
+    is where. Words that mean something only together ("a red cube to the left of a blue ball") are
+    learned here in minutes, which the error of a noise hardly teaches at all.
     """
 
-    def __init__(self, settings: TrainSettings, report: ReportProgress):
-        if settings.data.source != "scenes":
-            raise UserError('task text needs data.source = "scenes": their records say what is in')
-        self.settings, self.own = settings, settings.text or TextSettings()
-        self.source = scenes_of(settings.data)
+    def __init__(self, own: TextSettings, settings: RunSettings, report: ReportProgress):
+        data = require_scenes(settings.data, "task text")
+        self.settings, self.own = settings, own
+        self.source = data.open()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.text = self._build()
             self.head = LayoutHead(self.text.encoder.config.hidden_size)
         self.network = nn.ModuleDict({"text": self.text, "head": self.head})
         self.network.to(settings.loop.device)
-        self.targets = reading_table(settings, report)
+        self.cells = cell_table(settings, data, report)
 
     def _build(self) -> TextEmbedder:
         """The preset's encoder with words learned from the captions, or a trained one."""
@@ -65,13 +90,12 @@ class TextTask(Task):
         return TextEmbedder(tokenizer, CLIPTextEncoder(config.for_vocabulary(tokenizer)))
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        wanted = torch.from_numpy(self.targets[list(indices)]).float()
-        return Batch(positions, tuple(self.source.captions(indices, variants)), targets=wanted)
+        known = self.source.known(indices, variants)
+        return Batch(positions, {**known, "cells": self.cells(indices)})
 
     def loss(self, batch: Batch) -> Loss:
-        assert batch.targets is not None
-        cells, grounds = self.head(self.text(batch.captions))
-        found = losses(cells, grounds, batch.targets.to(self.settings.loop.device))
+        cells, grounds = self.head(self.text(batch.known["captions"]))
+        found = losses(cells, grounds, batch.known["cells"].to(self.settings.loop.device))
         return Loss(torch.stack([*found.values()]).sum(), found)
 
     @torch.inference_mode()

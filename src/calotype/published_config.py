@@ -1,4 +1,4 @@
-"""Published config.json files: which of their fields are ours, and which must be at rest."""
+"""Published config.json files -> the fields of our config records; the rest is checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from calotype.errors import UserError, nearest
 
-MAX_NUMBER, MAX_LEVELS = 2**20, 64  # number, length of a list
+MAX_NUMBER, MAX_LEVELS = 2**20, 64  # the largest integer, the longest list
 
 
 def read_fields(
@@ -17,9 +17,9 @@ def read_fields(
 ) -> dict[str, Any]:
     """The fields of the dataclass ``config`` among the published ``values``, lists as tuples.
 
-    Every other field must be in ``inactive``, which gives the values that ask for nothing we don't
-    have; names that begin with an underscore are notes of the writing program. Raises UserError
-    for a field unknown to both, and for one whose value asks for more than is supported.
+    inactive: every other field that is known, with the values at which it changes nothing that is
+    computed here. Names that begin with an underscore are notes of the writing program. Raises
+    UserError for a field unknown to both, and for a value that is not supported.
     """
     ours = {field.name for field in fields(config)}
     kinds = get_type_hints(config)
@@ -28,9 +28,9 @@ def read_fields(
         value = _hashable(value)
         if name in ours:
             if value is None and kinds[name] is bool:
-                continue  # some converters wrote null for a switch that is off
+                continue  # some converters wrote null for false
             if not _fits(value, kinds[name]):
-                raise UserError(f"{config.__name__}: {name} = {value!r:.60} is not of its kind")
+                raise UserError(f"{config.__name__}: {name} = {value!r:.60} has the wrong type")
             found[name] = value
         elif name in inactive:
             _require(config, name, value, inactive[name])
@@ -43,12 +43,12 @@ def read_fields(
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value of JSON is of a field's type; numbers within what any network has."""
+    """Whether a value of JSON has a field's type; integers and lists are bounded."""
     inside = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
         return any(_fits(value, each) for each in inside)
     if get_origin(kind) is Literal:
-        return True  # the record itself says what is allowed
+        return True  # the record itself checks the value
     if get_origin(kind) is tuple:
         each = inside[:1] * len(value) if inside[-1] is ... and isinstance(value, tuple) else inside
         fits = isinstance(value, tuple) and 0 < len(value) == len(each) <= MAX_LEVELS

@@ -1,17 +1,17 @@
-"""Training the reader of the built-in world, on renderings that are then spoiled a little."""
+"""Training the reader of the built-in world, on renderings that are degraded a little."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from calotype.checkpoints.files import write_safetensors
-from calotype.diffusion import normal, uniform
+from calotype.diffusion import uniform
 from calotype.errors import UserError
 from calotype.example import Batch
 from calotype.generate.pictures import to_images
@@ -19,47 +19,58 @@ from calotype.generate.sheets import contact_sheet
 from calotype.scenes.cells import losses
 from calotype.scenes.reader import SIZE, Reader, read
 from calotype.scenes.reading import ATTRIBUTES, shows
-from calotype.training.settings import TrainSettings
-from calotype.training.sources import ReportProgress, open_source, reading_table, scenes_of
+from calotype.settings import Settings
+from calotype.training.run_settings import RunSettings
+from calotype.training.sources import ReportProgress, open_source
 from calotype.training.task import Loss, Task
+from calotype.training.tasks.scenes.degrade import degrade
+from calotype.training.tasks.scenes.tables import cell_table, require_scenes
 
-NOISE, BRIGHTNESS, CONTRAST = 0.08, 0.10, 0.15  # the most of each
 PREVIEW_PICTURES = 64  # pictures read for the preview
 
 
-class ReaderTask(Task):
-    """The reader trains on what scenes are; it never sees what a model makes of them."""
+class ReaderSettings(Settings):
+    """Task reader has no settings of its own."""
 
-    def __init__(self, settings: TrainSettings, report: ReportProgress):
-        if settings.data.source != "scenes" or settings.data.size != SIZE:
-            raise UserError(f'task reader reads data.source = "scenes" at data.size = {SIZE} only')
+    kind: Literal["reader"] = "reader"
+
+    def make(self, settings: RunSettings, report: ReportProgress) -> ReaderTask:
+        return ReaderTask(settings, report)
+
+
+class ReaderTask(Task):
+    """The reader trains on renderings of scenes, and never on pictures that a model made."""
+
+    def __init__(self, settings: RunSettings, report: ReportProgress):
+        data = require_scenes(settings.data, "task reader")
+        if data.size != SIZE:
+            raise UserError(f"data.size = {data.size}: task reader takes {SIZE} only")
         self.settings = settings
-        self.scenes = scenes_of(settings.data)
-        self.source = open_source(settings.data, 1, report)
-        self.targets = reading_table(settings, report)
+        self.scenes = data.open()
+        self.source = open_source(data, 1, report)
+        self.cells = cell_table(settings, data, report)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network = self.reader = Reader()
 
     def assemble(self, indices: Sequence[int], variants: Sequence[int], positions: Tensor) -> Batch:
-        wanted = torch.from_numpy(self.targets[list(indices)]).float()
-        return Batch.of(self.source.examples(indices), positions, wanted)
+        known = {"cells": self.cells(indices)}
+        return Batch.of(self.source.examples(indices), positions, known)
 
     def loss(self, batch: Batch) -> Loss:
         assert batch.pictures is not None
-        assert batch.targets is not None
         seed, positions = self.settings.seed, batch.positions
         device = self.settings.loop.device
         mirrored = (uniform(seed, positions, "mirror") < 0.5).to(device)[:, None, None, None]
-        pictures, wanted = batch.pictures.to(device), batch.targets.to(device)
+        pictures, wanted = batch.pictures.to(device), batch.known["cells"].to(device)
         pictures = torch.where(mirrored, pictures.flip(-1), pictures)
         wanted = torch.where(mirrored, mirror(wanted), wanted)
-        cells, grounds = self.reader(spoiled(pictures, seed, positions))
+        cells, grounds = self.reader(degrade(pictures, seed, positions))
         found = losses(cells, grounds, wanted)
         return Loss(torch.stack([*found.values()]).sum(), found)
 
     def preview(self) -> Image.Image:
-        """The first pictures that are not wholly read right; all of them if there is none."""
+        """The first pictures that are read wrong somewhere; all of them if there is none."""
         examples = self.source.examples(range(min(PREVIEW_PICTURES, len(self.source))))
         pictures = torch.stack([example.picture for example in examples])
         readings = read(self.reader, pictures.to(self.settings.loop.device))
@@ -80,18 +91,3 @@ def mirror(wanted: Tensor) -> Tensor:
     turned = wanted.flip(-1)
     turned[:, 5] = -turned[:, 5]
     return turned
-
-
-def spoiled(pictures: Tensor, seed: int, positions: Tensor) -> Tensor:
-    """Pictures a little out of focus, blotched, darker or flatter: what is read is seldom clean."""
-
-    def draw(purpose: str) -> Tensor:
-        return uniform(seed, positions, purpose).to(pictures)[:, None, None, None]
-
-    soft = F.avg_pool2d(pictures, 5, stride=1, padding=2, count_include_pad=False)
-    found = torch.lerp(pictures, soft, draw("softness"))
-    found = found * (1 + CONTRAST * (2 * draw("contrast") - 1))
-    found = found + BRIGHTNESS * (2 * draw("brightness") - 1)
-    blotches = normal(seed, positions, "noise", (3, SIZE // 4, SIZE // 4)).to(pictures)
-    noise = F.interpolate(blotches, (SIZE, SIZE), mode="bilinear")
-    return found + NOISE * draw("noisiness") * noise
