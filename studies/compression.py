@@ -32,10 +32,10 @@ from matplotlib.ticker import NullFormatter
 from PIL import Image
 
 from calotype.evaluation.frechet import frechet_distance
-from calotype.evaluation.judge import load_reader
+from calotype.evaluation.intervals import Share
 from calotype.evaluation.precision_recall import precision_recall
-from calotype.evaluation.prompts import scene_prompts
-from calotype.evaluation.share import Share
+from calotype.evaluation.scenes.judge import load_reader
+from calotype.evaluation.scenes.prompts import scene_prompts
 from calotype.generate.sheets import labelled_sheet
 from calotype.presets import autoencoder_config
 

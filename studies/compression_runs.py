@@ -14,10 +14,10 @@ from calotype import Request, Sampling
 from calotype.autoencoder import VQAutoencoder, perceptual_distance, perplexity
 from calotype.checkpoints import load_autoencoder
 from calotype.evaluation.frechet import frechet_distance
-from calotype.evaluation.judge import load_reader
 from calotype.evaluation.precision_recall import precision_recall
-from calotype.evaluation.prompts import scene_prompts
 from calotype.evaluation.reconstruction import psnr, round_trip, ssim
+from calotype.evaluation.scenes.judge import load_reader
+from calotype.evaluation.scenes.prompts import scene_prompts
 from calotype.generate.pictures import to_picture
 from calotype.generate.run import run
 from calotype.model import LatentDiffusion

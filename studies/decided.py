@@ -16,9 +16,8 @@ from torch import Tensor
 
 import calotype
 from calotype import Request, Sampling
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import ScenePrompt, scene_prompts
-from calotype.evaluation.scenes import judge
+from calotype.evaluation.scenes.judge import judge, load_reader
+from calotype.evaluation.scenes.prompts import ScenePrompt, scene_prompts
 from calotype.generate.denoising import Denoising
 from calotype.generate.resolve import native_size, resolve
 from calotype.generate.run import decode, prepared_batches, steps

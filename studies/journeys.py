@@ -17,9 +17,9 @@ import torch
 
 import calotype
 from calotype.checkpoints import load_autoencoder
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import scene_prompts
 from calotype.evaluation.reconstruction import psnr, round_trip
+from calotype.evaluation.scenes.judge import load_reader
+from calotype.evaluation.scenes.prompts import scene_prompts
 from calotype.generate.pictures import to_picture
 from calotype.scenes import SceneSource, render
 from calotype.scenes.reader import read

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 import calotype
-from calotype.evaluation.judge import load_map_reader
-from calotype.evaluation.maps import class_ious, object_ious
-from calotype.evaluation.mean import Mean
+from calotype.evaluation.intervals import Mean
 from calotype.evaluation.reconstruction import round_trip
-from calotype.evaluation.scenes import BATCH_SIZE, RENDERING_SEED
-from calotype.generate.pictures import contact_sheet, to_images
+from calotype.evaluation.scenes.evaluate import BATCH_SIZE, RENDERING_SEED
+from calotype.evaluation.scenes.judge import load_map_reader
+from calotype.evaluation.scenes.maps import class_ious, object_ious
+from calotype.generate.pictures import to_images
+from calotype.generate.sheets import contact_sheet
 from calotype.model import LatentDiffusion
 from calotype.scenes import GROUNDS, SEMANTIC_CLASSES, SHAPES, Rendering, SceneSource, render
 from calotype.scenes.map_reader import SIZE, MapReader, read_maps

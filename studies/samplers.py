@@ -20,10 +20,9 @@ from torch import Tensor
 
 import calotype
 from calotype import Request, Sampling
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import ScenePrompt, scene_prompts
-from calotype.evaluation.scenes import judge
-from calotype.evaluation.share import Share
+from calotype.evaluation.intervals import Share
+from calotype.evaluation.scenes.judge import judge, load_reader
+from calotype.evaluation.scenes.prompts import ScenePrompt, scene_prompts
 from calotype.generate.names import WEB_UI_SAMPLERS
 from calotype.generate.resolve import resolve
 from calotype.generate.run import decode, prepared_batches

@@ -9,7 +9,7 @@ Density = Literal["uniform", "logit_normal"]
 """How often a training draws each noise level; ``training.noise_and_timesteps`` tells how."""
 
 PromptKind = Literal["single", "pair", "held_out"]
-"""What the prompts of an evaluation ask for; ``evaluation.prompts`` tells."""
+"""Kinds of prompts of the evaluation on scenes; ``evaluation.scenes.prompts`` describes them."""
 
 Format = Literal["png", "jpeg", "webp"]
 """What a picture's file can be."""

@@ -35,7 +35,7 @@ def test_it_is_the_average_of_the_weights(run: Path, halflife: int, tmp_path: Pa
     assert main(["average", str(run), str(out), "--halflife", str(halflife)]) == 0
     told, err = capsys.readouterr()
     assert told.strip() == str(out)
-    assert "within 0.0%" in err
+    assert "error of the average: 0.0%" in err
     parts = target_profile(halflife, range(BATCH, STEPS * BATCH + 1, BATCH))[1:]
     steps = [read_safetensors(path) for path in checkpoints(run)]
     made = read_safetensors(out / "vae/diffusion_pytorch_model.safetensors")
@@ -56,7 +56,7 @@ def test_mistakes(run: Path, tmp_path: Path, capsys) -> None:
     made = tmp_path / "made"
     assert "--halflife = 0: must be 1 or more" in fails(run, made, 0)
     assert "settings.json" in fails(tmp_path, made, 9)
-    assert "is already there" in fails(run, tmp_path, 9)
+    assert "exists already" in fails(run, tmp_path, 9)
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     for path in checkpoints(copy)[:-1]:

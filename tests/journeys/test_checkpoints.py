@@ -120,7 +120,7 @@ def test_verify_finds_a_difference(tiny: Path, monkeypatch, capsys) -> None:
     forward = UNet.forward
     monkeypatch.setattr(UNet, "forward", lambda *given: forward(*given) * 1.001)
     assert main(["verify", str(tiny)]) == 1
-    assert "beyond the bound: UNet, t = 999 in fp32" in capsys.readouterr().err
+    assert "larger than the bound: UNet, t = 999 in fp32" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_verify_finds_a_difference(tiny: Path, monkeypatch, capsys) -> None:
             ["convert", "{tiny}", "{out}", "--layout", "compvis"],
             ["--layout", "a file .safetensors"],
         ),
-        (["convert", "{tiny}", "{single}"], ["already there"]),
-        (["convert", "{tiny}", "{tiny}/unet"], ["already there"]),
+        (["convert", "{tiny}", "{single}"], ["exists already"]),
+        (["convert", "{tiny}", "{tiny}/unet"], ["exists already"]),
         (["convert", "{tiny}", "{out}", "--ema"], ["--ema", "is a folder"]),
         (["convert", "{single}", "{out}", "--ema"], ["--ema", "no running average"]),
         (["inspect", "{out}"], ["not a folder or file here"]),

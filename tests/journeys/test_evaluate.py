@@ -12,10 +12,13 @@ import calotype
 from calotype.autoencoder import Pixels
 from calotype.autoencoder.pixels import PixelsConfig
 from calotype.cli.app import main
-from calotype.evaluation import Report, evaluate, rows
-from calotype.evaluation.judge import load_reader
-from calotype.evaluation.prompts import KINDS, scene_prompts
-from calotype.evaluation.report import failures
+from calotype.evaluation.scenes import (
+    KINDS,
+    ScenesReport,
+    evaluate_scenes,
+    load_reader,
+    scene_prompts,
+)
 from calotype.generate.events import Picture
 from calotype.generate.pictures import to_images
 from calotype.scenes import SceneSource, render
@@ -56,10 +59,10 @@ def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, ca
 
 def test_the_same_model_has_the_same_figures(tiny: Path) -> None:
     model, sampling = calotype.load(tiny), calotype.Sampling(steps=2)
-    *_, first = evaluate(model, 2, sampling)
-    *_, second = evaluate(model, 2, sampling.model_copy(update={"seed": 9}))
-    assert isinstance(first, Report)
-    assert isinstance(second, Report)
+    *_, first = evaluate_scenes(model, 2, sampling)
+    *_, second = evaluate_scenes(model, 2, sampling.model_copy(update={"seed": 9}))
+    assert isinstance(first, ScenesReport)
+    assert isinstance(second, ScenesReport)
     assert first.shares == second.shares
     assert first.object_psnr == second.object_psnr
 
@@ -70,7 +73,7 @@ def test_who_paints_what_was_asked_is_always_right(
     """The renderer in the model's place, then once with every prompt answered by the next one's."""
     late = 0
 
-    def painted(model, request, at_once):
+    def painted(model, request, batch_size):
         scenes = {
             asked.prompt: asked.scene for kind in KINDS for asked in scene_prompts(kind, COUNT)
         }
@@ -79,23 +82,23 @@ def test_who_paints_what_was_asked_is_always_right(
         for index, image in enumerate(to_images(shown)):
             yield Picture(index, image, request, provenance=None)
 
-    monkeypatch.setattr("calotype.evaluation.scenes.events", painted)
+    monkeypatch.setattr("calotype.evaluation.scenes.evaluate.events", painted)
     pixels = replace(calotype.load(tiny), autoencoder=Pixels(PixelsConfig(3, 128)))
-    *_, right = evaluate(pixels, COUNT)
+    *_, right = evaluate_scenes(pixels, COUNT)
     late = 1
-    *_, wrong = evaluate(pixels, COUNT)
+    *_, wrong = evaluate_scenes(pixels, COUNT)
     for report, fraction in ((right, 1.0), (wrong, 0.0)):
-        assert isinstance(report, Report)
+        assert isinstance(report, ScenesReport)
         assert [report.shares[kind].fraction for kind in KINDS] == [fraction] * len(KINDS)
         assert report.shares["ceiling"].fraction == 1, "pixels are their own latents"
-        found = [len(judged.mistakes) for judged in failures(report)]
+        found = [len(judged.mistakes) for judged in report.failures]
         assert found == sorted(found, reverse=True)
         assert len(found) == (1 - fraction) * len(KINDS) * COUNT
     monkeypatch.setattr(Pixels, "decode", lambda self, latents: torch.zeros_like(latents))
-    *_, blind = evaluate(pixels, COUNT, kinds=["pair"])
-    assert isinstance(blind, Report)
+    *_, blind = evaluate_scenes(pixels, COUNT, kinds=["pair"])
+    assert isinstance(blind, ScenesReport)
     assert blind.shares["ceiling"].right == 0
-    assert [row[0] for row in rows(blind) if row[0] in KINDS] == ["pair"]
+    assert [row[0] for row in blind.rows() if row[0] in KINDS] == ["pair"]
 
 
 def test_the_judge_reads_what_the_renderer_draws() -> None:
@@ -115,10 +118,14 @@ def test_the_judge_reads_what_the_renderer_draws() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     {
-        ("scenes", "--count", "0"): "--count = 0: must be between 1 and 10,000",
+        ("scenes", "--count", "0"): "--count = 0: must be an integer from 1 to 10000",
         ("scenes", "--failures", "x.txt"): "--failures = x.txt: must be a .png file",
         ("scenes", "--steps", "0"): "--steps = 0: must be an integer from 1 to 1000",
         ("scenes", "--json", "no/where.json"): "no/where.json: cannot be written",
+        ("scenes", "--json", "no/a", "--failures", "b.png"): "no/a: cannot be written",
+        ("scenes", "--json", "."): "--json = .: is a folder; name a file",
+        ("scenes", "--failures", "a.png", "--pictures", "a.png"): "a.png: is named twice",
+        ("scenes", "--on", "scens"): 'evaluation "scens": must be scenes; did you mean "scenes"?',
         ("scnes",): 'model "scnes": not a folder or file here',
     }.items(),
     ids=lambda value: value if isinstance(value, str) else " ".join(value),

@@ -218,7 +218,7 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
     assert main(["train", str(recipe), "--out", str(tmp_path / "my run"), "-s", "seed=4"]) == 130
     told, stopped = capsys.readouterr().err.splitlines()[-2:]
     assert stopped == "calotype: stopped"
-    command = shlex.split(told.removeprefix("saved; to go on: "))
+    command = shlex.split(told.removeprefix("saved; to continue: "))
     assert command[0] == "calotype"
     assert main(command[1:]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'my run' / 'model'}\n"

@@ -141,10 +141,10 @@ def test_prompts_from_a_file(quick, tmp_path, capsys):
     assert prompts == ["a cube", "a red cube", "wood"]
     listed.write_bytes(b"\xff\xfe\x00")
     assert quick("generate", "--prompts-from", str(listed)) == 2
-    assert "no text in UTF-8" in capsys.readouterr().err
+    assert "not text in UTF-8" in capsys.readouterr().err
     listed.write_text("# nothing\n")
     assert quick("generate", "--prompts-from", str(listed)) == 2
-    assert "holds no prompt" in capsys.readouterr().err
+    assert "has no prompt" in capsys.readouterr().err
     assert quick("generate", "--prompts-from", str(tmp_path / "no.txt")) == 2
     assert "cannot be read" in capsys.readouterr().err
 

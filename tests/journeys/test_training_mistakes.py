@@ -106,9 +106,7 @@ def test_a_file_that_cannot_be_read(recipe, capsys, spoil: Callable[[], None], w
 
 
 ARRAYS = {
-    "floats from 0 to 255; scale them to lie in [-1, 1]": np.linspace(0, 255, 3072).reshape(
-        32, 32, 3
-    ),
+    "floats from 0 to 255; scale them to [-1, 1]": np.linspace(0, 255, 3072).reshape(32, 32, 3),
     "floats from nan to nan; scale": np.full((32, 32, 3), np.nan),
     "numbers of type int16; save uint8, uint16, or floats": np.zeros((32, 32, 3), np.int16),
     "an array of shape (3, 32, 32); data.channels = 3 needs (height, width, 3)": np.ones(

@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, sem
 
-from calotype.evaluation import Share
-from calotype.evaluation.prompts import KINDS, scene_prompts
+from calotype.evaluation import Mean, Share
 from calotype.evaluation.reconstruction import psnr
+from calotype.evaluation.scenes.prompts import KINDS, scene_prompts
 from calotype.scenes import HELD_OUT, relation
 
 
@@ -19,6 +19,17 @@ def test_the_interval_is_wilsons(count: int, data: st.DataObject) -> None:
     share = Share(right, count)
     assert share.interval == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert share.interval[0] <= share.fraction <= share.interval[1]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=50))
+def test_the_interval_of_a_mean_is_the_normal_one(values: list[float]) -> None:
+    mean = Mean(values)
+    half = norm.ppf(0.975) * sem(values)
+    assert mean.interval == pytest.approx((mean.value - half, mean.value + half), abs=1e-9)
+
+
+def test_one_value_has_no_interval() -> None:
+    assert Mean([2.0]).interval is None
 
 
 @given(st.floats(1e-3, 2))

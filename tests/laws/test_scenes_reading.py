@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calotype.scenes import Scene, draw_scene
-from calotype.scenes.camera import away, project
+from calotype.scenes.camera import ground_y, project
 from calotype.scenes.cells import VALUES, WIDTHS, losses, targets
 from calotype.scenes.reader import Reader, read
 from calotype.scenes.reading import ATTRIBUTES, Reading, mistakes, shows, truth
@@ -41,7 +41,7 @@ def perfect(wanted: torch.Tensor) -> Reader:
 @given(st.floats(-3, 3), st.floats(-3, 5))
 def test_the_ground_is_found_again_from_its_row(x: float, y: float) -> None:
     _, row, _ = project(np.array([x, y, 0.0]))
-    assert away(float(row)) == pytest.approx(y, abs=1e-9)
+    assert ground_y(float(row)) == pytest.approx(y, abs=1e-9)
 
 
 @given(drawn)
@@ -98,7 +98,7 @@ def test_one_wrong_attribute_is_named(scene: Scene, name: str, data: st.DataObje
     other = data.draw(st.sampled_from([v for v in VALUES[name] if v != getattr(first, name)]))
     changed = Reading((replace(first, **{name: other}), *seen.objects[1:]), seen.ground)
     (mistake,) = mistakes(changed, scene, ATTRIBUTES)
-    assert (mistake.kind, mistake.seen, mistake.said) == (name, other, getattr(first, name))
+    assert (mistake.kind, mistake.seen, mistake.wanted) == (name, other, getattr(first, name))
     assert shows(changed, scene, [each for each in ATTRIBUTES if each != name])
 
 

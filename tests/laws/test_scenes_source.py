@@ -75,7 +75,7 @@ def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--count", "0", "--grid", "x.png"], "--count = 0: must be at least 1"),
+        (["--count", "0", "--grid", "x.png"], "--count = 0: must be an integer of 1 or more"),
         (["--size", "4", "--grid", "x.png"], "--size = 4"),
         (["--objects", "1..4", "--grid", "x.png"], '--objects = "1..4"'),
         (["--objects", "3..1", "--grid", "x.png"], '--objects = "3..1"'),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import calotype
-from calotype.evaluation.judge import MAP_WEIGHTS, WEIGHTS
+from calotype.evaluation.scenes.judge import MAP_WEIGHTS, WEIGHTS
 
 PACKAGE = Path(calotype.__file__).parent
 TRAINING = sorted((PACKAGE / "training").rglob("*.py"))

@@ -20,18 +20,18 @@ def convert(
     dtype: DtypeName | None = None,
     variant: Variant = Variant(),
 ) -> None:
-    """Write a model or an autoencoder alone in another layout: as a folder, or as a single file.
+    """Write a model, or an autoencoder alone, in another layout: as a folder or as a single file.
 
-    Every tensor that the model computes with is kept as it is; what is left out is listed.
+    Every tensor that the model uses is kept unchanged; the others are listed.
 
     Parameters
     ----------
     out: Path
-        Where to: a file .safetensors for compvis, a new folder for diffusers.
+        The output: a file .safetensors for compvis, a new folder for diffusers.
     layout: str
-        How the tensors are named; by default as ``out`` is named.
+        The layout, that is the names of the tensors; by default by the name of ``out``.
     dtype: str
-        The numbers' type; by default what they are.
+        The type of the numbers; by default unchanged.
     """
     single = out.suffix == ".safetensors"
     if out.suffix in (".ckpt", ".pt", ".pth", ".bin"):
@@ -40,7 +40,7 @@ def convert(
         wanted = "a file .safetensors" if layout == "compvis" else "a folder"
         raise UserError(f"--layout = {layout}: writes {wanted}, not {out}")
     if out.exists():
-        raise UserError(f"{out}: is already there; name a new {'file' if single else 'folder'}")
+        raise UserError(f"{out}: exists already; name a new {'file' if single else 'folder'}")
     from calotype.checkpoints.autoencoder_files import ASSUMED, autoencoder_alone, write_autoencoder
     from calotype.checkpoints.detect_prediction import with_prediction_type
     from calotype.checkpoints.load import read_parts

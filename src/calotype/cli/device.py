@@ -1,4 +1,4 @@
-"""Where a model runs and in which numbers, from the words of the command line."""
+"""Devices and floating types by their names on the command line."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def device_named(name: str) -> torch.device:
 
     ``auto`` is the accelerator if there is one. Raises UserError if there is no such device.
     """
-    there = _available()
+    available = _available()
     if name == "auto":
-        return torch.device(there[-1] if there[-1] == "mps" or len(there) == 1 else "cuda")
-    if name in there:
+        last = available[-1]
+        return torch.device(last if last == "mps" or len(available) == 1 else "cuda")
+    if name in available:
         return torch.device(name)
-    found = ", ".join(["auto", *there])
-    raise UserError(f'--device = "{name}": this machine has {found}{nearest(name, there)}')
+    found = ", ".join(["auto", *available])
+    raise UserError(f'--device = "{name}": this machine has {found}{nearest(name, available)}')
 
 
 def _available() -> list[str]:

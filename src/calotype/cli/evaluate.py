@@ -3,92 +3,82 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from calotype.cli.options import from_options, with_options
+from calotype.cli.outputs import OutputFile, PngFile, open_files
 from calotype.cli.shared import DeviceName, ModelName
-from calotype.errors import UserError
 from calotype.generate.request import Sampling
 from calotype.names import PromptKind
+from calotype.settings import Settings
 
 if TYPE_CHECKING:
-    from calotype.evaluation import Report
-    from calotype.model import LatentDiffusion
+    from calotype.evaluation import EvaluationProgress, Report
 
 
-MAX_PROMPTS = 10_000  # prompts that one request holds
+class EvaluateOptions(Settings):
+    """What a model is evaluated on, and how its pictures are made."""
+
+    on: str = Field(
+        default="scenes",
+        description="what the model is evaluated on; scenes: prompts about the built-in world",
+    )
+    count: int = Field(default=500, ge=1, le=10_000, description="prompts of each kind")
+    kinds: tuple[PromptKind, ...] = Field(default=(), description="kinds of prompts; none: all")
+    sampling: Sampling = Field(default=Sampling(), description="how noise becomes a picture")
 
 
-@with_options(Sampling, leave_out=["seed"])
+@with_options(EvaluateOptions, leave_out=["seed"])
 def evaluate(
     model: ModelName = "scenes",
     /,
     *,
     given: dict[str, Any],
-    count: int = 500,
-    kinds: tuple[PromptKind, ...] = get_args(PromptKind),
-    json: Path | None = None,
-    failures: Path | None = None,
-    pictures: Path | None = None,
+    json: OutputFile | None = None,
+    failures: PngFile | None = None,
+    pictures: PngFile | None = None,
     device: DeviceName = "auto",
 ) -> None:
-    """Measure how well a model does what words say.
+    """Measure how well a model follows prompts.
 
-    Makes pictures of fixed prompts about the built-in world and has a network, the reader, tell
-    what they show: the share of pictures in which everything that was said reads back right. Also
-    how much of held-out renderings the autoencoder keeps.
+    On scenes: makes pictures of fixed prompts about the built-in world. A network, the reader,
+    says what they show; a picture is right if everything that its prompt states reads back right.
+    Also measures how much of held-out renderings the autoencoder keeps.
 
     Parameters
     ----------
-    count: int
-        Prompts of each kind.
-    kinds: tuple
-        Kinds of prompts, one or more.
     json: Path
         Write the figures, with their confidence intervals and settings.
     failures: Path
         Write a contact sheet of the worst failures, a .png file.
     pictures: Path
-        Write a contact sheet of the first pictures of each kind, one a prompt, a .png file.
+        Write a contact sheet of the first pictures of each kind, one for each prompt, a .png file.
     """
-    if not 1 <= count <= MAX_PROMPTS:
-        raise UserError(f"--count = {count}: must be between 1 and {MAX_PROMPTS:,}")
-    for option, path in (("--failures", failures), ("--pictures", pictures)):
-        if path is not None and path.suffix.lower() != ".png":
-            raise UserError(f"{option} = {path}: must be a .png file")
-    wanted = (json, failures, pictures)
-    given_paths = [path for path in wanted if path is not None]
-    for path in given_paths:
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder; name a file")
-        if given_paths.count(path) > 1:
-            raise UserError(f"{path}: is named twice")
-    sampling = from_options(Sampling, given)
+    options = from_options(EvaluateOptions, given)
     from calotype.checkpoints import load
-    from calotype.checkpoints.files import write_atomically
     from calotype.cli.device import device_named
+    from calotype.evaluation import evaluation
 
-    with ExitStack() as outputs:
-        # Opened first: half an hour later is no time to learn that a folder can't be written.
-        opened = [path and outputs.enter_context(write_atomically(path)) for path in wanted]
-        for path in filter(None, opened):
-            path.touch()
-        report = _report(load(model, device_named(device)), count, sampling, kinds)
+    measure = evaluation(options.on)
+    with open_files(json, failures, pictures) as files:
+        loaded = load(model, device_named(device))
+        report = _last(measure(loaded, options.count, options.sampling, options.kinds))
         _print(report)
-        _write(report, *opened)
+        _write(report, *files)
 
 
-def _report(
-    model: LatentDiffusion, count: int, sampling: Sampling, kinds: tuple[PromptKind, ...]
-) -> Report:
-    from calotype import evaluation
+def _last(events: Iterator[EvaluationProgress | Report]) -> Report:
+    """The report of an evaluation, its progress shown."""
     from calotype.cli.progress import ProgressBar
+    from calotype.evaluation import EvaluationProgress
 
     with ProgressBar() as bar:
-        for event in evaluation.evaluate(model, count, sampling, kinds):
-            if isinstance(event, evaluation.Report):
+        for event in events:
+            if not isinstance(event, EvaluationProgress):
                 return event
             bar.update(event.part, event.done, event.total)
     raise AssertionError("an evaluation ends with its report")
@@ -99,14 +89,12 @@ def _write(
 ) -> None:
     import json
 
-    from calotype.evaluation import failures_sheet, figures, pictures_sheet
-
     if table:
-        table.write_text(json.dumps(figures(report), indent=2) + "\n")
+        table.write_text(json.dumps(report.figures(), indent=2) + "\n")
     if failures:
-        failures_sheet(report).save(failures, format="PNG")
+        report.failures_sheet().save(failures, format="PNG")
     if pictures:
-        pictures_sheet(report).save(pictures, format="PNG")
+        report.pictures_sheet().save(pictures, format="PNG")
 
 
 def _print(report: Report) -> None:
@@ -114,10 +102,8 @@ def _print(report: Report) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from calotype.evaluation import figures, rows
-
-    seeds = ", ".join(f"{what} {seed}" for what, seed in figures(report)["seeds"].items())
+    seeds = ", ".join(f"{what} {seed}" for what, seed in report.figures()["seeds"].items())
     table = Table("", "figure", "95 %", "", box=None, pad_edge=False, caption=f"seeds: {seeds}")
-    for row in rows(report):
+    for row in report.rows():
         table.add_row(*row, style=None if not row[0].startswith(" ") else "dim")
     Console(file=sys.stdout).print(table)

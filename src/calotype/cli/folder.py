@@ -1,4 +1,4 @@
-"""The folder that pictures go to: numbered files, none overwritten."""
+"""The output folder of pictures: numbered files, none overwritten."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from calotype.names import Format
 def check_writable(folder: Path) -> None:
     """Raise UserError unless files can be written to ``folder``, which need not exist yet.
 
-    Asked by writing an unnamed file, as permissions do not tell all; nothing is left behind.
+    Tested by writing an unnamed temporary file, as permissions alone do not decide it.
     """
-    there = folder
+    existing = folder
     try:
-        there = next(place for place in [folder, *folder.absolute().parents] if place.exists())
-        tempfile.TemporaryFile(dir=there).close()
+        existing = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+        tempfile.TemporaryFile(dir=existing).close()
     except NotADirectoryError:
-        raise UserError(f"--out = {folder}: {there} is a file; name a folder") from None
+        raise UserError(f"--out = {folder}: {existing} is a file; name a folder") from None
     except OSError as error:
         raise UserError(f"--out = {folder}: cannot be written: {error.strerror}") from None
 
 
 def save(picture: Picture, folder: Path, format: Format = "png") -> Path:
-    """Write a picture as NNNNN-SEED.png (or its format), numbered on from those that are there."""
+    """Write a picture as NNNNN-SEED.png (or its format); NNNNN continues the folder's numbers."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = _reserve(folder, picture.seed, format)
@@ -45,7 +45,7 @@ def save(picture: Picture, folder: Path, format: Format = "png") -> Path:
 
 
 def _reserve(folder: Path, seed: int, ending: str) -> Path:
-    """An empty file under the next free name; another process may be writing here too."""
+    """Create an empty file with the next free name; another process may write here as well."""
     while True:
         path = folder / f"{_next_number(folder):05d}-{seed}.{ending}"
         try:
@@ -56,13 +56,13 @@ def _reserve(folder: Path, seed: int, ending: str) -> Path:
 
 
 def _next_number(folder: Path) -> int:
-    """The number after all that are taken, by a picture or by a sheet of pictures since removed."""
+    """The number after all numbers in use, by a picture or in the name of a sheet."""
     numbers = [re.match(r"(?:grid-\d+-)?(\d+)[-.]", path.name) for path in folder.iterdir()]
     return max((int(number[1]) for number in numbers if number), default=-1) + 1
 
 
 def save_sheet(sheet: Image.Image, paths: list[Path]) -> Path:
-    """Write a sheet of these pictures, named after the numbers of its first and last."""
+    """Write a sheet of pictures, named by the numbers of its first and last picture."""
     first, last = (path.name.split("-")[0] for path in (min(paths), max(paths)))
     path = paths[0].with_name(f"grid-{first}-{last}.png")
     with write_atomically(path) as temporary:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def inspect(path: Path, /) -> None:
-    """Tell what a model's file or folder holds, or what a picture says of its making.
+    """Show the contents of a model's file or folder, or the metadata of a picture.
 
-    Of a model its family, networks and types, what its UNet predicts and by which rule that was
-    found, and the hashes by which other programs know it; of an autoencoder alone its latents and
-    codebook, and what was assumed of it; of an unknown file, what is in it.
+    For a model: its family, networks and types, what its UNet predicts and how that was decided,
+    and the hashes that other programs use. For an autoencoder alone: its latents and codebook, and
+    what was assumed. For an unknown file: its tensors.
 
     Parameters
     ----------

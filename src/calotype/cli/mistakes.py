@@ -11,6 +11,7 @@ from cyclopts import (
     MissingArgumentError,
     UnknownCommandError,
     UnknownOptionError,
+    ValidationError,
 )
 
 from calotype.cli.shared import Variant
@@ -27,6 +28,9 @@ def one_line(error: CycloptsError | UserError, commands: Iterable[str]) -> str:
         wanted, value = field_of(error.target_type), error.token.value
         hint = nearest(value, choices(wanted))
         return f"{_name(error)} = {shown(value)}: must be {allowed(wanted)}{hint}"
+    if isinstance(error, ValidationError) and error.argument and error.argument.tokens:
+        token = error.argument.tokens[0]
+        return f"{token.keyword or error.argument.name} = {token.value}: {error.exception_message}"
     if isinstance(error, MissingArgumentError) and error.argument:
         return f"{error.keyword or error.argument.name}: a value is missing; {see}"
     if isinstance(error, UnknownOptionError):

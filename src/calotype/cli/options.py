@@ -30,7 +30,7 @@ def with_options(schema: type[BaseModel], leave_out: Sequence[str]) -> Callable[
     The command receives the options that were given as ``given``, nested as the schema is.
     """
     paths = {
-        path[-1]: (path, field) for path, field in _leaves(schema, ()) if path[0] not in leave_out
+        path[-1]: (path, field) for path, field in _leaves(schema, ()) if path[-1] not in leave_out
     }
 
     def decorate(command: Command) -> Command:

@@ -17,10 +17,9 @@ from calotype.cli.progress import show_progress
 from calotype.cli.shared import OutputOptions
 from calotype.conditioning.grammar import plain_words
 from calotype.errors import UserError
-from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import Request, Sweep
 from calotype.generate.run import events
-from calotype.generate.sheets import sweep_sheet
+from calotype.generate.sheets import contact_sheet, sweep_sheet
 from calotype.model import LatentDiffusion
 
 SHEET_PIXELS = 2**28  # of a sheet at most; the pictures on a larger one are made smaller

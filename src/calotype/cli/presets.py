@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from calotype.presets import Preset
 
-# Columns, where no terminal says how many there are: each network on one line.
-WIDTH = 140
+WIDTH = 140  # characters of a line if stdout is no terminal: each network fits on one line
 
 
 def presets(name: str | None = None, /) -> None:
-    """List the named configurations, or show one whole, as JSON.
+    """List the named configurations, or print one of them as JSON.
 
-    Of each network its parameters and the operations of one call for one picture, a multiplication
-    and an addition counted as two: an autoencoder encodes and decodes, a UNet is called once, a
-    text encoder reads its longest text.
+    Each network has its parameters and the operations of one call for one picture; a multiplication
+    and an addition count as two. An autoencoder encodes and decodes, a UNet is called once, a text
+    encoder reads its longest text.
 
     Parameters
     ----------
     name: str
-        A preset; none: the list of all.
+        A preset; none: all are listed.
     """
     from calotype.presets import PRESETS, preset
 

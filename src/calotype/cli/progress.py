@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, elsewhere a line now and then."""
+"""Progress on stderr: a bar on a terminal, otherwise a line every 30 seconds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class ProgressBar:
-    """A context in which ``update`` shows how far something is."""
+    """A context in which ``update`` shows the progress of one or more tasks."""
 
     def __init__(self) -> None:
         columns = (
@@ -45,7 +45,7 @@ class ProgressBar:
             self._bar.stop()
 
     def update(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """Show that ``done`` of ``total`` is done, and ``detail`` beside it."""
+        """Show ``done`` of ``total`` for the task ``what``, and ``detail`` beside it."""
         counted = f"{done:,} of {total:,}  {detail}".rstrip()
         if self._plain:
             if time.monotonic() - self._line_at > SECONDS_BETWEEN_LINES:
@@ -57,12 +57,12 @@ class ProgressBar:
         self._bar.update(self._tasks[what], completed=done, total=total, detail=counted)
 
     def note(self, text: str) -> None:
-        """Say something that stays on the screen."""
+        """Print a line that stays on the screen."""
         self._bar.console.print(f"calotype: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def show_progress(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
-    """The pictures among the events of a job, its progress shown."""
+    """Yield the pictures among the events of a job, and show its progress."""
     with ProgressBar() as bar:
         for event in happening:
             if isinstance(event, events.Progress):
@@ -72,7 +72,7 @@ def show_progress(happening: Iterable[events.Event]) -> Iterator[events.Picture]
 
 
 def follow(bar: ProgressBar, run: Iterable[training.TrainProgress]) -> bool:
-    """Go through a training, its loss and its speed shown; whether it came to its end."""
+    """Run a training, show its loss and speed, and return whether it reached its end."""
     first, began, ended = None, time.monotonic(), True
     for step in run:
         if first is None:

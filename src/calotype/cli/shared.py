@@ -1,4 +1,4 @@
-"""The options that commands share, each said once."""
+"""The options that several commands share."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ OutputFolder = Annotated[
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Variant:
-    """What of a model is not taken as its files have it."""
+    """What of a model is replaced when its files are read."""
 
     vae: str | None = None
     """Another autoencoder, from a folder or a file."""
 
     ema: bool = False
-    """The running average of the UNet's weights, of a training checkpoint."""
+    """Use the running average (EMA) of the UNet's weights in a training checkpoint."""
 
     prediction: Prediction | None = None
-    """What the UNet predicts, where the file is wrong or says nothing."""
+    """What the UNet predicts, for a file that does not state it or is wrong."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Loading(Variant):
-    """How a model is loaded: which variant of it, to where, in which numbers."""
+    """How a model is loaded: its variant, device and floating type."""
 
     device: DeviceName = "auto"
 
     dtype: DtypeName | None = None
-    """Numbers that the networks compute in; by default as the device does best."""
+    """Floating type of the computation; by default the best of the device."""
 
     def load(self, model: str) -> LatentDiffusion:
-        """The model of that name, folder, file or hub id; UserError where it cannot be loaded."""
+        """The model of that name, folder, file or hub id; UserError if it cannot be loaded."""
         from calotype.checkpoints import load
         from calotype.cli.device import device_named, dtype_named
 
@@ -66,16 +66,16 @@ class Loading(Variant):
 @Parameter(name="*")
 @dataclass(frozen=True)
 class OutputOptions:
-    """How pictures are made and kept, whatever they show."""
+    """How pictures are computed and written."""
 
     out: OutputFolder = Path("pictures")
 
     format: Format = "png"
-    """png, which keeps every bit, or the smaller jpeg and webp; of a sheet always png."""
+    """Format of the files: png is lossless, jpeg and webp are smaller; a sheet is always png."""
 
     batch_size: int | None = None
-    """Pictures made side by side; by default as many as suits their size."""
+    """Pictures per batch; by default chosen by their size."""
 
     deterministic: bool = False
-    """One by one, so that on a CPU each picture is the same to the last bit whatever else is asked
-    for, and ``calotype replay`` can make it again."""
+    """Make pictures one by one: on a CPU each is the same bit for bit, independent of the others,
+    and ``calotype replay`` can make it again."""

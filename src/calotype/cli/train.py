@@ -26,18 +26,18 @@ def train(
     out: Path | None = None,
     keys: bool = False,
 ) -> None:
-    """Train a model as a TOML file says.
+    """Train a model with the settings of a TOML file.
 
-    Ctrl-C saves a checkpoint and ends; with ``--resume`` the run goes on from it, bit for bit.
+    Ctrl-C saves a checkpoint and ends; with ``--resume`` the run continues from it, bit for bit.
 
     Parameters
     ----------
     recipe: Path
         The run's settings, a TOML file.
     changes: tuple[str, ...]
-        Change one setting, as key.path=value; may be given again.
+        Change one setting, as key.path=value; may be repeated.
     resume: bool
-        Go on from the newest checkpoint of the run.
+        Continue from the newest checkpoint of the run.
     out: Path
         Folder of the run, instead of the file's.
     keys: bool
@@ -60,7 +60,7 @@ def train(
 
         def report(what: str, done: int, total: int) -> None:
             bar.update(what, done, total)
-            if stopped:  # there is no checkpoint to write yet; the caches keep what they have
+            if stopped:  # there is no checkpoint to write yet; caches keep what is computed
                 raise KeyboardInterrupt
 
         steps = run(settings, resume, report, lambda: bool(stopped), bar.note)
@@ -68,14 +68,14 @@ def train(
     if not ended:
         again = [argument for change in changes for argument in ("-s", change)]
         words = shlex.join(["calotype", "train", str(recipe), *again, "--resume"])
-        print(f"saved; to go on: {words}", file=sys.stderr)
+        print(f"saved; to continue: {words}", file=sys.stderr)
         raise KeyboardInterrupt
     print(settings.out / "model")
 
 
 @contextmanager
 def stop_at_interrupt() -> Iterator[list[int]]:
-    """A list that the first Ctrl-C fills, so that a run can end in order; a second is the usual."""
+    """A list that the first Ctrl-C fills, for an orderly end; a second one interrupts as usual."""
     stopped: list[int] = []
 
     def first(number: int, frame: object) -> None:
@@ -90,7 +90,7 @@ def stop_at_interrupt() -> Iterator[list[int]]:
 
 
 def _print_keys(schema: Any) -> None:
-    """One line for each key, so that `grep` finds it whole."""
+    """Print one line for each key, so that `grep` finds it whole."""
     for key in explain(schema):
         only = f"; only with {key.when}" if key.when else ""
         default = "required" if key.default == "required" else f"default {key.default}"

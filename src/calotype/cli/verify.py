@@ -5,33 +5,30 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal
 
+from calotype.cli.outputs import OutputFile
 from calotype.cli.shared import ModelName
-from calotype.errors import UserError
 
 Short = Literal["fp64", "fp16", "bf16"]
 
 
 def verify(
-    model: ModelName = "scenes", /, *, dtype: Short | None = None, json: Path | None = None
+    model: ModelName = "scenes", /, *, dtype: Short | None = None, json: OutputFile | None = None
 ) -> int:
-    """Prove the numbers: the same weights here and in diffusers and transformers, side by side.
+    """Compare the outputs with those of diffusers and transformers, for the same weights.
 
-    Prints the largest errors component by component, in float32 and in a type of your choice. Exit
-    status 1 where one is beyond what rounding explains. Needs the reference libraries:
+    Prints the largest errors of each component, in float32 and in a type of your choice. The exit
+    status is 1 if an error is larger than rounding explains. Needs the reference libraries:
     pip install "calotype[dev]".
 
     Parameters
     ----------
     dtype: str
-        A second type to compare in.
+        A second type of the computation.
     json: Path
         Write the figures.
     """
-    if json is not None and json.is_dir():
-        raise UserError(f"{json}: is a folder; name a file")
     import torch
 
     from calotype.checkpoints.detect_prediction import with_prediction_type
@@ -43,8 +40,8 @@ def verify(
     parts = with_prediction_type(read_parts(model))
     types = {**TYPES, "fp64": torch.float64}
     figures: dict[str, Any] = {}
-    beyond: list[str] = []
-    print(f"{model} ({parts.family}), ours against the reference libraries'")
+    too_large: list[str] = []
+    print(f"{model} ({parts.family}), compared with the reference libraries")
     for name in ["fp32", *([dtype] if dtype else [])]:
         print(f"\n{name:<20}{'absolute':>10}{'relative':>10}{'bound':>10}{'PSNR':>12}")
         for found in deviations(parts, types[name]):
@@ -53,9 +50,9 @@ def verify(
             values = {key: value for key, value in asdict(found).items() if key != "part"}
             finite = {key: value if math.isfinite(value) else None for key, value in values.items()}
             figures.setdefault(name, {})[found.part] = finite
-            beyond += [] if found.within else [f"{found.part} in {name}"]
+            too_large += [] if found.within else [f"{found.part} in {name}"]
     if json is not None:
         write_json(json, {"model": model, "family": parts.family, **figures})
-    if beyond:
-        print(f"calotype: beyond the bound: {', '.join(beyond)}", file=sys.stderr)
-    return 1 if beyond else 0
+    if too_large:
+        print(f"calotype: larger than the bound: {', '.join(too_large)}", file=sys.stderr)
+    return 1 if too_large else 0

@@ -1,4 +1,4 @@
-"""Pictures as arrays of numbers: any channels, in 8 or 16 bits or as floats."""
+"""Pictures as numpy arrays: any number of channels, in 8 or 16 bits or as floats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.lib.format import open_memmap
 
 from calotype.errors import UserError
 
-# What numpy raises of a header that is no header; of one nested deeply enough, Python itself.
+# What numpy raises for a broken header, and Python for a deeply nested one.
 _BROKEN = (ValueError, SyntaxError, TypeError, OverflowError, TokenError)
 _BROKEN += (MemoryError, RecursionError)
 
@@ -18,8 +18,8 @@ _BROKEN += (MemoryError, RecursionError)
 def read_array(path: Path, channels: int) -> np.ndarray:
     """The picture in a ``.npy`` file, (H, W) or (H, W, C), as float32 (H, W, C) in [-1, 1].
 
-    Raises UserError for a file that is broken or holds objects, for another number of channels
-    than ``channels``, and where ``in_range`` does.
+    Raises UserError for a broken file, a file of Python objects or of another number of channels,
+    and as ``in_range`` does.
     """
     try:
         array = open_memmap(path, mode="r")
@@ -38,9 +38,9 @@ def read_array(path: Path, channels: int) -> np.ndarray:
 
 
 def in_range(array: np.ndarray, path: Path) -> np.ndarray:
-    """Numbers as float32 in [-1, 1]: uint8 and uint16 by their whole range, floats as they are.
+    """An array as float32 in [-1, 1]: uint8 and uint16 are scaled by their range, floats unchanged.
 
-    Raises UserError, beginning with ``path``, for floats beyond that range and for other types.
+    Raises UserError, beginning with ``path``, for floats outside that range and for other types.
     """
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         half = np.float32(np.iinfo(array.dtype).max / 2)
@@ -51,5 +51,5 @@ def in_range(array: np.ndarray, path: Path) -> np.ndarray:
         )
     least, most = float(array.min()), float(array.max())
     if not (least >= -1 and most <= 1):
-        raise UserError(f"{path}: floats from {least:g} to {most:g}; scale them to lie in [-1, 1]")
+        raise UserError(f"{path}: floats from {least:g} to {most:g}; scale them to [-1, 1]")
     return array.astype(np.float32)

@@ -1,4 +1,4 @@
-"""CachedSource: a source whose pictures are computed once, then read from mapped files."""
+"""CachedSource: a source whose pictures are computed once, then read from memory-mapped files."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ CHUNK = 64  # pictures computed at a time
 class CachedSource:
     """The pictures of ``source`` in a file under ``folder``, with what the source knows of them.
 
-    They are rounded to the source's bits, 8 or 16. Bytes are what saving as PNG would make, so a
-    cached run sees what a folder of PNGs shows. ``report(done, total)`` is called while the file
-    is made; a half-made file is finished later.
+    They are rounded to the source's bits, 8 or 16, as in a PNG file: a cached run trains on the
+    same pictures as a run on a folder of PNG files. ``report(done, total)`` is called while the
+    file is computed; an unfinished file is continued later.
     """
 
     def __init__(self, source: Source, folder: Path, report: Callable[[int, int], None]):
@@ -61,11 +61,11 @@ class CachedSource:
         return Example(row[: self.channels] / _half(self.bits) - 1, known, weight)
 
 
-WEIGHT_UNIT = 16  # weights are kept as sixteenths; in a byte, up to 15.9
+WEIGHT_UNIT = 16  # weights are stored in sixteenths: in 8 bits, up to 15.9
 
 
 def _half(bits: int) -> float:
-    """Half the range of a number of so many bits."""
+    """Half the largest number of so many bits."""
     return (2**bits - 1) / 2
 
 
@@ -85,10 +85,11 @@ def table(
     chunks: Callable[[int], Iterator[np.ndarray]],
     report: Callable[[int, int], None],
 ) -> np.memmap:
-    """A memory-mapped (count, *shape) array named by a digest of ``key``, computed where missing.
+    """A memory-mapped array (count, *shape) in a file named by a digest of ``key``.
 
-    ``chunks(start)`` yields the rows from ``start`` on. How far the rows go is kept in a JSON file
-    beside them, written after the rows it counts: a broken computation goes on where it was.
+    Missing rows are computed: ``chunks(start)`` yields the rows from ``start`` on. The number of
+    finished rows is stored in a JSON file beside them, written after the rows: an interrupted
+    computation is continued. Raises UserError if the files cannot be written.
     """
     name = hashlib.sha256(f"{key} {count} {shape} {dtype}".encode()).hexdigest()[:16]
     path, note = folder / f"{name}.bin", folder / f"{name}.json"
@@ -112,7 +113,7 @@ def table(
 
 
 def _rows_done(note: Path, path: Path, size: int) -> int:
-    """How many rows of a table are there; none if its files are missing or not whole."""
+    """The number of finished rows of a table; 0 if its files are missing or truncated."""
     if not note.exists() or not path.exists() or path.stat().st_size != size:
         return 0
     with suppress(ValueError, KeyError, TypeError):
@@ -128,7 +129,10 @@ def encoded_table(
     dtype: str,
     report: Callable[[int, int], None],
 ) -> np.memmap:
-    """The (count, ...) array of what ``encode`` makes of all pictures, in ``dtype``."""
+    """The array (count, ...) of the outputs of ``encode`` for all pictures, in ``dtype``.
+
+    encode: pictures (B, C, H, W) in [-1, 1] -> (B, ...).
+    """
 
     def rows(start: int, stop: int) -> np.ndarray:
         examples = source.examples(range(start, stop))

@@ -19,13 +19,13 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", "
 
 
 class FolderSource:
-    """The pictures of a folder and its subfolders in the order of their paths, cut square.
+    """The pictures of a folder and its subfolders in the order of their paths, cropped square.
 
-    channels: 3 for colour, 1 for grey; others from ``.npy`` arrays alone: see ``read_picture``.
-    bits: 16 if the name of any file is one under which more than 8 can be read, else 8.
+    channels: 3 for colour, 1 for grey; others only from ``.npy`` arrays: see ``read_picture``.
+    bits: 16 if any file may have more than 8 bits by its name, else 8.
 
-    A picture without a ``.txt`` beside it has the empty caption. Raises UserError where the folder
-    is missing or holds no picture, and at a picture or caption that can't be read.
+    A picture without a ``.txt`` file has the empty caption. Raises UserError if the folder is
+    missing or has no picture, and for a picture or caption that can't be read.
     """
 
     def __init__(self, folder: Path, size: int, channels: int = 3):
@@ -46,7 +46,7 @@ class FolderSource:
         self.key = f"folder {folder.resolve()} {self._stamp()} at {shape}"
 
     def _stamp(self) -> str:
-        """A digest of names, lengths and times, so that a changed folder is another collection."""
+        """A digest of the files' names, sizes and times of change: it changes with the folder."""
         digest = hashlib.sha256()
         for path in self.paths:
             try:

@@ -1,4 +1,4 @@
-"""Shuffled batches, each a function of its position in the run, so that any run resumes."""
+"""Shuffled batches: each is a function of its position in the run, so any run can be resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Assemble = Callable[[Sequence[int], Sequence[int], torch.Tensor], Batch]
 
 @lru_cache(maxsize=2)
 def permutation(seed: int, epoch: int, count: int) -> np.ndarray:
-    """The order of the pictures in one epoch."""
+    """The order of the pictures in one epoch: a permutation (count,) of their indices."""
     return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
 
 
@@ -32,11 +32,11 @@ def batches(
     seed: int,
     workers: int = 0,
 ) -> Iterator[Batch]:
-    """The batches of samples ``start`` to ``stop`` of an endless shuffled walk over the pictures.
+    """The batches of samples ``start`` to ``stop`` of an endless shuffled sequence of the pictures.
 
-    Each epoch shows every picture once, in an order of its own; the epoch is the caption's variant.
-    The content depends on the seed and the positions alone: not on where a run was resumed, nor on
-    the number of ``workers``, processes that assemble batches ahead. Raises UserError where
+    Each epoch has every picture once, in its own order; its number is the caption's variant. The
+    content depends on the seed and the positions only: not on where a run was resumed, and not on
+    the number of ``workers``, processes that assemble batches in advance. Raises UserError if
     ``assemble`` does.
     """
     dataset = _Batches(assemble, count, batch_size, stop, seed)
@@ -45,7 +45,7 @@ def batches(
         batch_size=None,
         sampler=range(start, stop, batch_size),  # pyright: ignore[reportArgumentType]
         num_workers=workers,
-        # The loader draws a base seed for its workers; ours keeps the global state untouched.
+        # The loader draws a base seed for its workers: not from the global generator.
         generator=torch.Generator(),
     )
     for batch in loader:
@@ -71,4 +71,4 @@ class _Batches(Dataset[Batch | UserError]):
         try:
             return self.assemble(indices, epochs, torch.tensor(positions))
         except UserError as error:
-            return error  # raised in a worker, it would come with the worker's traceback in it
+            return error  # raised in a worker, its message would contain the worker's traceback

@@ -1,4 +1,4 @@
-"""Picture files of any kind -> square tensors of so many channels in [-1, 1]."""
+"""Picture files of any format -> square tensors in [-1, 1] with a given number of channels."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MODES = {1: "L", 3: "RGB"}
 
 
 def may_be_deep(path: Path, channels: int) -> bool:
-    """Whether a file of this name, read in so many channels, may hold more than 8 bits of each."""
+    """Whether a file of this name, read in so many channels, may have more than 8 bits in each."""
     suffix = path.suffix.lower()
     return suffix == ARRAY or (channels == 1 and suffix in DEEP)
 
 
 def read_picture(path: Path, size: int, channels: int) -> Tensor:
-    """A file as (channels, size, size) float in [-1, 1], turned upright and cut square.
+    """A file as float (channels, size, size) in [-1, 1], upright by its EXIF, cropped square.
 
-    Pictures become colour or grey as ``channels`` says, in 8 bits; with 1 channel, greyscale of 16
-    bits or floats keeps them all. ``.npy`` arrays hold the channels themselves. Raises UserError
-    where a file can't be read so.
+    Pictures are converted to RGB (3 channels) or grey (1 channel) of 8 bits; with 1 channel,
+    greyscale of 16 bits or floats keeps its precision. ``.npy`` arrays must have the channels.
+    Raises UserError for a file that can't be read this way.
     """
     if path.suffix.lower() == ARRAY:
         return torch.from_numpy(square_array(read_array(path, channels), size))
@@ -47,7 +47,7 @@ def read_picture(path: Path, size: int, channels: int) -> Tensor:
                 pixels = np.array(square(upright.convert(MODES[channels]), size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
-            f"{path}: can't be read as a picture ({error}); mend or remove it"
+            f"{path}: can't be read as a picture ({error}); repair or remove it"
         ) from None
     if deep:
         return torch.from_numpy(square_array(_deep(pixels, channels, path), size))
@@ -56,12 +56,12 @@ def read_picture(path: Path, size: int, channels: int) -> Tensor:
 
 
 def _deep(pixels: np.ndarray, channels: int, path: Path) -> np.ndarray:
-    """The pixels (H, W) of a greyscale picture with more than 8 bits as (H, W, 1) in [-1, 1]."""
+    """Pixels (H, W) of a greyscale picture of more than 8 bits -> (H, W, 1) in [-1, 1]."""
     if channels != 1:
         raise UserError(
             f"{path}: greyscale of more than 8 bits; data.channels = 1 reads it, not {channels}"
         )
-    if pixels.dtype == np.int32:  # which may be how Pillow hands out 16 bits
+    if pixels.dtype == np.int32:  # Pillow returns some pictures of 16 bits in this type
         least, most = int(pixels.min()), int(pixels.max())
         if least < 0 or most > 65535:
             raise UserError(

@@ -1,4 +1,4 @@
-"""What is done to a picture between its file and the network."""
+"""Transforms of a picture between its file and the network: crop and resize."""
 
 import numpy as np
 from PIL import Image
@@ -13,9 +13,9 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 
 def square_array(picture: np.ndarray, size: int) -> np.ndarray:
-    """The same of a float32 picture (H, W, C) in [-1, 1], each channel by itself: (C, size, size).
+    """``square`` for a float32 picture (H, W, C) in [-1, 1], channel by channel: (C, size, size).
 
-    The filter overshoots at edges; what leaves [-1, 1] is cut, as 8 bits would cut it.
+    The filter overshoots at edges; the result is clamped to [-1, 1], as it is with 8 bits.
     """
     planes = [
         square(Image.fromarray(np.ascontiguousarray(picture[..., channel])), size)

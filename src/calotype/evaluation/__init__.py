@@ -1,17 +1,7 @@
-"""How good a model is, in numbers: prompt following read back from pictures, reconstruction."""
+"""How good a model is, in numbers: prompt following, reconstruction, distances of distributions."""
 
-from calotype.evaluation.report import failures_sheet, figures, pictures_sheet, rows
-from calotype.evaluation.scenes import EvaluationProgress, Judged, Report, evaluate
-from calotype.evaluation.share import Share
+from calotype.evaluation.evaluations import EVALUATIONS, evaluation
+from calotype.evaluation.intervals import Mean, Share
+from calotype.evaluation.report import EvaluationProgress, Report
 
-__all__ = [
-    "EvaluationProgress",
-    "Judged",
-    "Report",
-    "Share",
-    "evaluate",
-    "failures_sheet",
-    "figures",
-    "pictures_sheet",
-    "rows",
-]
+__all__ = ["EVALUATIONS", "EvaluationProgress", "Mean", "Report", "Share", "evaluation"]

@@ -1,4 +1,4 @@
-"""The Frechet distance of two sets of features, each taken for a normal distribution."""
+"""The Frechet distance of two sets of features, each fitted by a normal distribution."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def frechet_distance(first: Tensor, second: Tensor) -> float:
-    """Squared distance of the normal distributions fitted to features (N, D) and (M, D), D < N, M.
+    """The squared distance of the normal distributions fitted to features (N, D) and (M, D).
 
     |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson & Landau 1982; Heusel et al. 2017, equation
-    6). It is the FID only with the features that this takes from Inception; few samples make it
-    larger, so that only sets of one size can be compared.
+    6). N and M must exceed D. The result is the FID only with Inception's features. It increases
+    with fewer samples: compare sets of equal size only.
     """
     assert min(len(first), len(second)) > first.shape[1], "a covariance would be singular"
     (mean1, root1), (mean2, root2) = (_fitted(each.double()) for each in (first, second))

@@ -1,4 +1,4 @@
-"""How much of a picture an autoencoder keeps."""
+"""Reconstruction quality of autoencoders: the round trip, PSNR and SSIM."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from torch.nn import functional as F
 
 from calotype.autoencoder import FirstStage
 
-WINDOW, DEVIATION = 11, 1.5  # pixels, of what structural similarity is seen through
-DARK, FLAT = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # of a range of 2
+WINDOW, DEVIATION = 11, 1.5  # pixels: side and standard deviation of SSIM's Gaussian window
+C1, C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # SSIM's constants, for a range of 2
 
 
 @torch.inference_mode()
 def round_trip(autoencoder: FirstStage, pictures: Tensor) -> Tensor:
-    """Pictures (B, C, H, W) in [-1, 1] through the mean of their latents and back."""
+    """Encode pictures (B, C, H, W) in [-1, 1] to the mean of their latents, and decode these.
+
+    Returns pictures of the same shape and type, clamped to [-1, 1].
+    """
     given = pictures.to(next(autoencoder.parameters(), pictures).dtype)
     return autoencoder.decode(autoencoder.encode(given).mean).clamp(-1, 1).to(pictures)
 
 
 def psnr(found: Tensor, wanted: Tensor, where: Tensor | None = None) -> Tensor:
-    """Peak signal-to-noise ratio in dB of each of (B, C, H, W) in [-1, 1]: (B,).
+    """The peak signal-to-noise ratio of pictures (B, C, H, W) in [-1, 1]: (B,), in dB.
 
-    where: bool (B, H, W), the pixels that count; each picture needs one.
+    where: bool (B, H, W), the pixels that count; each picture needs at least one. Equal pictures
+    have 126 dB, as the mean squared error is at least 1e-12.
     """
     squares = (found - wanted).square().mean(1)
     mask = torch.ones_like(squares) if where is None else where.to(squares)
@@ -31,18 +35,19 @@ def psnr(found: Tensor, wanted: Tensor, where: Tensor | None = None) -> Tensor:
 
 
 def ssim(found: Tensor, wanted: Tensor) -> Tensor:
-    """Structural similarity of each of (B, C, H, W) in [-1, 1]: (B,), 1 for the same picture.
+    """The structural similarity of pictures (B, C, H, W) in [-1, 1]: (B,), 1 for equal pictures.
 
-    Means, variances and covariances under a Gaussian window, wherever it lies wholly inside; sides
-    of 11 pixels at least (Wang et al. 2004, equation 13).
+    Means, variances and covariances are weighted by a Gaussian window of 11 x 11 pixels at every
+    place where it fits into the picture, whose sides must be 11 pixels or more (Wang et al. 2004,
+    equation 13).
     """
     batch = len(found)
     found, wanted = (each.flatten(0, 1)[:, None].double() for each in (found, wanted))
-    away = torch.arange(WINDOW, dtype=torch.float64, device=found.device) - WINDOW // 2
-    bell = torch.exp(-0.5 * (away / DEVIATION).square())
-    window = torch.outer(bell, bell)[None, None] / bell.sum().square()
+    offsets = torch.arange(WINDOW, dtype=torch.float64, device=found.device) - WINDOW // 2
+    gaussian = torch.exp(-0.5 * (offsets / DEVIATION).square())
+    window = torch.outer(gaussian, gaussian)[None, None] / gaussian.sum().square()
     terms = torch.cat([found, wanted, found * found, wanted * wanted, found * wanted], 1)
     a, b, aa, bb, ab = (F.conv2d(term[:, None], window) for term in terms.unbind(1))
-    alike = (2 * a * b + DARK) / (a * a + b * b + DARK)
-    together = (2 * (ab - a * b) + FLAT) / (aa - a * a + bb - b * b + FLAT)
-    return (alike * together).reshape(batch, -1).mean(1)
+    luminance = (2 * a * b + C1) / (a * a + b * b + C1)
+    structure = (2 * (ab - a * b) + C2) / (aa - a * a + bb - b * b + C2)
+    return (luminance * structure).reshape(batch, -1).mean(1)

@@ -1,4 +1,4 @@
-"""verify: the same weights here and in the reference libraries, component by component."""
+"""verify: outputs of this library and of the reference libraries for the same weights, compared."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from calotype.sampling import classifier_free, guided, make_path, sampler
 from calotype.unet import UNet, UNetConfig
 
 BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
-"""The largest relative error that passes: rounding, carried through networks and ten steps.
+"""The largest relative error that passes: rounding error after the networks and ten steps.
 
-The reference's schedule is in float32 whatever the networks compute in, so walks in float64 have
-the bound of float32.
+The reference's schedule is in float32 for all types of the networks, so sampling in float64 has the
+bound of float32.
 """
 
 TIMESTEPS = (999, 500, 1)
 STEPS, GUIDANCE = 10, 7.5
-SPACING = "leading"  # the reference's DDIM takes equal steps whatever a folder says
-SIDE = 32  # latents of a side at most: a network that is right at one size is right at all
+SPACING = "leading"  # of the timesteps; set in both libraries, whatever the folder states
+SIDE = 32  # latent pixels per side at most: a network that is right at one size is right at all
 SEED = 5
 TEXTS = (
     "a photograph of an astronaut riding a horse",
@@ -52,11 +52,11 @@ TEXTS = (
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far ours is from the reference's.
+    """The difference of one output from the reference's.
 
-    absolute: the largest difference. relative: that, by the reference's largest value. psnr: dB,
-    of the reference's range to the root mean square of the differences. bound: the largest relative
-    difference that rounding explains.
+    absolute: the largest absolute difference. relative: absolute, divided by the reference's
+    largest absolute value. psnr: dB, ratio of the reference's range to the root mean square of the
+    differences. bound: the largest relative difference that rounding explains.
     """
 
     part: str
@@ -67,14 +67,14 @@ class Deviation:
 
     @property
     def within(self) -> bool:
-        """Whether rounding explains it; what is not a number is not."""
+        """Whether rounding explains the difference; false for NaN."""
         return self.relative <= self.bound
 
 
 def verify(parts: Parts, dtype: torch.dtype = torch.float32) -> Iterator[Deviation]:
-    """Compare every component of a model with transformers' and diffusers', both in ``dtype``.
+    """Compare every component of a model with those of transformers and diffusers, in ``dtype``.
 
-    Both compute with the same tensors. Raises UserError where the libraries are not installed.
+    Both sides compute with the same tensors. Raises UserError if the libraries are not installed.
     """
     try:
         import diffusers  # noqa: F401
@@ -89,7 +89,7 @@ def verify(parts: Parts, dtype: torch.dtype = torch.float32) -> Iterator[Deviati
 
 
 def _in_type(parts: Parts, dtype: torch.dtype) -> Parts:
-    """The parts with their tensors in the type that is computed in, for both sides to share."""
+    """The parts with their tensors converted to the type of computation, shared by both sides."""
 
     def placed(component: Component, dtype: torch.dtype) -> Component:
         tensors = {name: tensor.to(dtype) for name, tensor in component.tensors.items()}
@@ -104,14 +104,14 @@ def _in_type(parts: Parts, dtype: torch.dtype) -> Parts:
 
 
 def _of_autoencoder(parts: Parts, dtype: torch.dtype) -> torch.dtype:
-    """What the autoencoder computes in: float32 where float16 overflows, as in ``load``."""
+    """The autoencoder's type of computation: float32 where float16 overflows, as in ``load``."""
     upcast = dtype == torch.float16 and parts.autoencoder.config.force_upcast
     return torch.float32 if upcast else dtype
 
 
 @dataclass(frozen=True)
 class Autoencoders:
-    """An autoencoder here, and the same weights in diffusers'."""
+    """An autoencoder of this library, and diffusers' with the same weights."""
 
     ours: FirstStage
     theirs: Any
@@ -119,14 +119,14 @@ class Autoencoders:
 
     @staticmethod
     def of(component: Component, dtype: torch.dtype) -> Autoencoders | None:
-        """Both; None for pixels, which compute nothing."""
+        """Both autoencoders; None for ``Pixels``, which compute nothing."""
         if component.kind is PIXELS:
             return None
         ours = cast(FirstStage, build(component, dtype=dtype))
         return Autoencoders(ours, _their_autoencoder(component), dtype)
 
     def coded(self, draw: Callable[..., Tensor], side: int, bound: float) -> Iterator[Deviation]:
-        """The latents of a picture, and the picture of latents."""
+        """Compare the latents of a random picture, and the picture decoded from them."""
         pixels = side * self.ours.factor
         pictures = draw(1, self.ours.config.in_channels, pixels, pixels).clamp(-1, 1)
         pictures = pictures.to(self.dtype)
@@ -137,15 +137,15 @@ class Autoencoders:
             "VAE decode", self.ours.decode(mean), self.theirs.decode(mean).sample, bound
         )
 
-    def picture(self, walked: Tensor, expected: Tensor, bound: float) -> Deviation:
-        """The pictures of latents that either program came to by itself, scaled."""
+    def picture(self, sampled: Tensor, expected: Tensor, bound: float) -> Deviation:
+        """Compare the pictures decoded from the scaled latents that each side sampled."""
         config = self.ours.config
         ours, theirs = (
             (each / config.scaling_factor + (config.shift_factor or 0.0)).to(self.dtype)
-            for each in (walked, expected)
+            for each in (sampled, expected)
         )
         if isinstance(self.ours, VQAutoencoder):
-            # Which vector is nearest may turn on the last bit: this is without that choice.
+            # The nearest vector may depend on the last bit: compare without quantisation.
             found = self.ours.decode_quantized(ours)
             wanted = self.theirs.decode(theirs, force_not_quantize=True).sample
         else:
@@ -156,7 +156,7 @@ class Autoencoders:
 def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     generator = torch.Generator().manual_seed(SEED)
 
-    bound, of_walk = BOUNDS[dtype], max(BOUNDS[dtype], BOUNDS[torch.float32])
+    bound, sampling_bound = BOUNDS[dtype], max(BOUNDS[dtype], BOUNDS[torch.float32])
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
@@ -188,9 +188,9 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     noise, concat = draw(1, latents, side, side), x[:1, latents:]
     ours = _our_sample(parts.scheduler, unet, noise, context, concat, vector)
     expected = _their_sample(parts.scheduler, their_unet, noise, context, concat, vector)
-    yield _deviation(f"{STEPS} steps of DDIM", ours, expected, of_walk)
+    yield _deviation(f"{STEPS} steps of DDIM", ours, expected, sampling_bound)
     if stage:
-        yield stage.picture(ours, expected, of_walk)
+        yield stage.picture(ours, expected, sampling_bound)
 
 
 def _deviation(part: str, ours: Tensor, reference: Tensor, bound: float) -> Deviation:
@@ -222,7 +222,7 @@ def _their_text(component: Component) -> Any:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     network = CLIPTextModel(CLIPTextConfig(**component.config.to_json()))
-    # Version 5 of transformers left the level "text_model." out.
+    # Version 5 of transformers removed the prefix "text_model.".
     bare = not any(name.startswith("text_model.") for name in network.state_dict())
     named = {n.removeprefix("text_model.") if bare else n: t for n, t in component.tensors.items()}
     return _filled(network, named)
@@ -249,7 +249,7 @@ def _filled(network: Any, tensors: Mapping[str, Tensor]) -> Any:
 
 
 def _vector(config: UNetConfig, draw: Callable[..., Tensor]) -> Tensor | None:
-    """What the class embedding of a UNet takes, two rows; None where it has none."""
+    """Two rows of input for the class embedding of a UNet; None for a UNet without one."""
     if config.class_embed_type == "projection":
         return draw(2, config.projection_class_embeddings_input_dim)
     if config.class_embed_type == "timestep" or config.num_class_embeds:
@@ -270,7 +270,7 @@ def _our_sample(
     concat: Tensor,
     vector: Tensor | None,
 ) -> Tensor:
-    """Ten steps of ours; the first row of ``context`` is asked for, the second is not."""
+    """Latents after ten steps; the first row of ``context`` is the prompt, the second negative."""
     path = make_path(config, "ddim", SPACING, STEPS)
 
     def condition(row: int) -> Condition:
@@ -298,7 +298,7 @@ def _their_sample(
     concat: Tensor,
     vector: Tensor | None,
 ) -> Tensor:
-    """Ten steps of the reference."""
+    """The reference's latents after ten steps, with the same inputs."""
     settings = config.to_json() | {"timestep_spacing": SPACING}
     scheduler = import_module("diffusers").DDIMScheduler.from_config(settings)
     scheduler.set_timesteps(STEPS)

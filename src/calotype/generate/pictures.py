@@ -1,8 +1,7 @@
-"""Pictures as tensors <-> images, and many images on one sheet."""
+"""Pictures as tensors <-> images of eight bits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ from torch import Tensor
 
 
 def to_images(pictures: Tensor) -> list[Image.Image]:
-    """Pictures (N, C, H, W) in [-1, 1], cut to that range, as images of eight bits.
+    """Pictures (N, C, H, W) in [-1, 1], clamped to that range, as N images of eight bits.
 
-    Three channels are colours, one is grey; of more the first three are shown, of two the first.
+    Three channels are RGB, one is grey; of more the first three are taken, of two the first.
     """
     pixels = ((pictures.float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte()
     coloured = pixels.shape[1] >= 3
@@ -25,16 +24,6 @@ def to_images(pictures: Tensor) -> list[Image.Image]:
 def to_picture(image: Image.Image) -> Tensor:
     """An image of eight bits as a picture (3, H, W) in [-1, 1]."""
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).float() / 127.5 - 1
-
-
-def contact_sheet(images: Sequence[Image.Image], columns: int) -> Image.Image:
-    """Images of one size row by row on one sheet, white where there is none."""
-    width, height = images[0].size
-    rows = -(-len(images) // columns)
-    sheet = Image.new("RGB", (min(columns, len(images)) * width, rows * height), "white")
-    for number, image in enumerate(images):
-        sheet.paste(image, (number % columns * width, number // columns * height))
-    return sheet
 
 
 def difference(one: str | Path | Image.Image, other: Image.Image) -> tuple[int | None, float]:

@@ -1,4 +1,4 @@
-"""The camera of every scene: it never moves, so the ground under each pixel is always the same."""
+"""The camera of every scene: it is fixed, so each pixel always shows the same point of ground."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from calotype.scenes.scene import SceneObject
 
 ELEVATION = math.radians(30)
 DISTANCE = 13.0
-AIM = 0.40  # height of the point it looks at
-HALF_WIDTH = 0.176  # of the picture, at distance 1
+AIM = 0.40  # height of the point that the camera looks at
+HALF_WIDTH = 0.176  # of the picture, at distance 1; lengths are in units of the ground
 
 SINE, COSINE = math.sin(ELEVATION), math.cos(ELEVATION)
 POSITION = (0.0, -DISTANCE * COSINE, DISTANCE * SINE + AIM)
 
 
 def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (..., 3) of the world -> (..., 3): column and row in [0, 1] of the picture, and depth.
+    """Points (..., 3) of the world -> (..., 3): column, row, depth.
 
-    Depth is the distance along the camera's axis.
+    Column and row are in [0, 1] within the picture, rows downwards. Depth is the distance along the
+    camera's axis, in units of the ground.
     """
     offset = points - np.array(POSITION)
     depth = offset[..., 1] * COSINE - offset[..., 2] * SINE
@@ -33,19 +34,22 @@ def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def column(x: float, y: float, z: float) -> float:
-    """The column in [0, 1] at which one point of the world is seen."""
+    """The column in [0, 1] of one point of the world."""
     depth = (y - POSITION[1]) * COSINE - (z - POSITION[2]) * SINE
     return 0.5 + x * (0.5 / (HALF_WIDTH * depth))
 
 
-def away(row: float) -> float:
-    """The y of the ground seen at a row in [0, 1], below the horizon: what ``project`` inverts."""
+def ground_y(row: float) -> float:
+    """The y of the ground at a row in [0, 1] below the horizon: the inverse of ``project``."""
     slope = (0.5 - row) * 2 * HALF_WIDTH
     return POSITION[1] - POSITION[2] * (COSINE + slope * SINE) / (slope * COSINE - SINE)
 
 
 def rays(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Directions (x, y, z), each (size * size,), row by row; along them, a ray's t is its depth."""
+    """Ray directions (x, y, z), each (size * size,), row by row.
+
+    They are scaled so that a point at ``t`` along its ray has the depth ``t``.
+    """
     steps = ((torch.arange(size, device=device, dtype=torch.float32) + 0.5) * (2 / size) - 1) * (
         HALF_WIDTH
     )
@@ -55,16 +59,16 @@ def rays(size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
 
 
 _CIRCLE = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-# corners of a 16-gon around the circle, not on it, so that an outline never lies inside its solid
+# The corners of a 16-gon around the circle, not on it, so that an outline is never too small.
 _CIRCLE_X, _CIRCLE_Y = np.cos(_CIRCLE) / np.cos(np.pi / 16), np.sin(_CIRCLE) / np.cos(np.pi / 16)
 _QUARTERS = np.pi / 4 + np.pi / 2 * np.arange(4)
 
 
 def outline(thing: SceneObject) -> NDArray[np.float64]:
-    """Points (N, 3) whose convex hull in the picture holds the object, closely."""
+    """Points (N, 3) of the world whose convex hull in the picture contains the object, closely."""
     half, height = thing.half_width, thing.height
     if thing.shape == "sphere":
-        half *= 1.01  # perspective shows a little more than the circle through the centre
+        half *= 1.01  # in perspective the outline is a little larger than the circle at the centre
         across, up = half * _CIRCLE_X, half * _CIRCLE_Y
         rims = np.stack([across, up * SINE, up * COSINE + thing.radius], axis=-1)
     elif thing.shape == "cube":
@@ -79,7 +83,7 @@ def outline(thing: SceneObject) -> NDArray[np.float64]:
 
 
 def _rims(x: NDArray[np.float64], y: NDArray[np.float64], height: float) -> NDArray[np.float64]:
-    """The same outline on the ground and at a height."""
+    """The same outline (2N, 3) twice: on the ground and at a height."""
     low = np.stack([x, y, np.zeros_like(x)], axis=-1)
     return np.concatenate([low, low + np.array([0.0, 0.0, height])])
 

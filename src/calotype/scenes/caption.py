@@ -1,4 +1,4 @@
-"""Captions: plain English about a scene, worded in many ways, never untrue."""
+"""Captions of scenes: true statements in plain English, in many wordings."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from calotype.scenes.scene import Scene, SceneObject
 
 CAPTION = 2  # purpose of the draws
 
-SIZE_SAID, MATERIAL_SAID, GROUND_SAID, ARTICLE_SAID = 0.75, 0.6, 0.75, 0.88
-TAGS = 0.12  # captions that are lists of tags
-ORDER_SAID = 0.85  # captions of several objects that say how two of them lie
+# Probabilities that a caption states an attribute.
+SIZE_CHANCE, MATERIAL_CHANCE, GROUND_CHANCE, ARTICLE_CHANCE = 0.75, 0.6, 0.75, 0.88
+TAGS_CHANCE = 0.12  # that a caption is a list of tags
+RELATION_CHANCE = 0.85  # that a caption of several objects states the relation of two of them
 
 Pair = tuple[SceneObject, SceneObject]
 Phrases = dict[str, tuple[str, ...]]
@@ -21,24 +22,24 @@ Phrases = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class _Clause:
-    """Words, and whether they are a noun phrase, which "a picture of" can stand before."""
+    """Words, and whether they are a noun phrase, which may follow "a picture of"."""
 
     text: str
     nominal: bool = True
 
 
 def caption(scene: Scene, seed: int, variant: int = 0) -> str:
-    """A caption of the scene, a pure function of the three.
+    """A caption of the scene, a pure function of scene, seed and variant.
 
-    Shape and colour of every object are always said; size, material, ground and order often.
+    It always states shape and colour of every object, and often size, material, ground and order.
     """
     draws = Draws(seed, variant, CAPTION)
-    ground = draws.chance(GROUND_SAID)
-    if draws.chance(TAGS):
+    ground = draws.chance(GROUND_CHANCE)
+    if draws.chance(TAGS_CHANCE):
         return _tags(draws, scene, ground)
     if len(scene.objects) == 1:
         return _single(draws, scene, ground)
-    if not draws.chance(ORDER_SAID):
+    if not draws.chance(RELATION_CHANCE):
         return _opened(draws, scene, _listed(draws, scene), ground)
     pair = draws.choice(_related(scene))
     if len(scene.objects) == 2 and draws.chance(0.7):
@@ -49,9 +50,9 @@ def caption(scene: Scene, seed: int, variant: int = 0) -> str:
 
 
 def describe(scene: Scene, material: bool = True) -> str:
-    """The canonical caption: everything that can be said, always in the same words.
+    """The canonical caption: every attribute and relation, always in the same words.
 
-    material: False leaves out what the objects are made of.
+    material: False leaves the materials out.
     """
     nouns = [_full(thing, material) for thing in scene.objects]
     ground = words.GROUND_PHRASES[scene.ground.kind][0]
@@ -76,30 +77,30 @@ def _full(thing: SceneObject, material: bool) -> str:
 
 
 def _canonical(first: SceneObject, second: SceneObject) -> str:
-    lies = relation(first, second)
-    side = words.SIDE_PHRASES[lies.side][0] if lies.side else None
-    depth = words.DEPTH_PHRASES[lies.depth][0] if lies.depth else None
+    position = relation(first, second)
+    side = words.SIDE_PHRASES[position.side][0] if position.side else None
+    depth = words.DEPTH_PHRASES[position.depth][0] if position.depth else None
     if side and depth:
-        return f"{'in front of' if lies.depth == 'front' else 'behind'} and {side}"
+        return f"{'in front of' if position.depth == 'front' else 'behind'} and {side}"
     return side or depth or "beside"
 
 
 def _noun(draws: Draws, thing: SceneObject, article: bool = True) -> str:
-    """ "a small shiny red ball", with size and material where the draw has them."""
+    """ "a small shiny red ball"; size and material are stated by chance."""
     parts = [draws.choice(words.COLOUR_WORDS[thing.colour])]
-    if draws.chance(MATERIAL_SAID):
+    if draws.chance(MATERIAL_CHANCE):
         material = draws.choice(words.MATERIAL_WORDS[thing.material])
         parts.insert(1 if material in words.AFTER_COLOUR else 0, material)
-    if draws.chance(SIZE_SAID):
+    if draws.chance(SIZE_CHANCE):
         parts.insert(0, draws.choice(words.SIZE_WORDS[thing.size]))
     parts.append(draws.choice(words.SHAPE_WORDS[thing.shape]))
-    if article and draws.chance(ARTICLE_SAID):
+    if article and draws.chance(ARTICLE_CHANCE):
         parts.insert(0, "a")
     return " ".join(parts)
 
 
 def _short(draws: Draws, scene: Scene, thing: SceneObject) -> str:
-    """ "the ball", "the red one" or "the red ball": whichever names one object only."""
+    """ "the ball", "the red one" or "the red ball": a name that fits one object only."""
     others = [other for other in scene.objects if other is not thing]
     shape = draws.choice(words.SHAPE_WORDS[thing.shape])
     colour = draws.choice(words.COLOUR_WORDS[thing.colour])
@@ -126,8 +127,8 @@ def _listed(draws: Draws, scene: Scene) -> _Clause:
     nouns = [_noun(draws, thing) for thing in things]
     joints = [" and ", " and ", ", "]
     if len(things) == 2:
-        lies = relation(things[0], things[1])
-        joints += [" with "] + [" next to ", " beside "] * (lies.depth is None)
+        position = relation(things[0], things[1])
+        joints += [" with "] + [" next to ", " beside "] * (position.depth is None)
     text = ", ".join(nouns[:-1]) + draws.choice(joints) + nouns[-1]
     if draws.chance(0.15):
         text = f"{draws.choice(words.COUNTS[len(nouns)])}: {', '.join(nouns)}"
@@ -135,28 +136,28 @@ def _listed(draws: Draws, scene: Scene) -> _Clause:
 
 
 def _related(scene: Scene) -> list[Pair]:
-    """Ordered pairs between which something can be said."""
+    """The ordered pairs of objects that have a relation."""
     pairs = permutations(scene.objects, 2)
     return [(a, b) for a, b in pairs if relation(a, b).side or relation(a, b).depth]
 
 
 def _axis(draws: Draws, pair: Pair) -> tuple[str, Phrases, Phrases]:
-    """A true word for the pair, with the phrases and places of its axis."""
-    lies = relation(*pair)
+    """A true relation of the pair, such as "left", with the phrases and places of its axis."""
+    position = relation(*pair)
     axes: list[tuple[str, Phrases, Phrases]] = []
-    if lies.side:
-        axes.append((lies.side, words.SIDE_PHRASES, words.SIDE_PLACES))
-    if lies.depth:
-        axes.append((lies.depth, words.DEPTH_PHRASES, words.DEPTH_PLACES))
+    if position.side:
+        axes.append((position.side, words.SIDE_PHRASES, words.SIDE_PLACES))
+    if position.depth:
+        axes.append((position.depth, words.DEPTH_PHRASES, words.DEPTH_PLACES))
     return draws.choice(axes)
 
 
 def _phrase(draws: Draws, pair: Pair) -> str:
     """ "to the left of", sometimes "behind and to the left of"."""
-    lies = relation(*pair)
-    if lies.side and lies.depth and draws.chance(0.3):
-        side = draws.choice(words.SIDE_PHRASES[lies.side][:2])
-        return f"{words.DEPTH_PHRASES[lies.depth][0]} and {side}"
+    position = relation(*pair)
+    if position.side and position.depth and draws.chance(0.3):
+        side = draws.choice(words.SIDE_PHRASES[position.side][:2])
+        return f"{words.DEPTH_PHRASES[position.depth][0]} and {side}"
     word, phrases, _ = _axis(draws, pair)
     return draws.choice(phrases[word])
 
@@ -188,7 +189,7 @@ def _both_placed(draws: Draws, pair: Pair) -> _Clause:
 
 
 def _order(draws: Draws, scene: Scene, pair: Pair) -> str:
-    """ "the ball is left of the cube", about objects already named."""
+    """ "the ball is left of the cube", for objects that the caption has already named."""
     first = _short(draws, scene, pair[0])
     if len(scene.objects) == 2 and draws.chance(0.4):
         word, _, places = _axis(draws, pair)
@@ -201,7 +202,7 @@ def _opening(draws: Draws) -> str:
 
 
 def _opened(draws: Draws, scene: Scene, clause: _Clause, ground: bool) -> str:
-    """The clause with an opening and the ground before or after it, where these are said."""
+    """The clause, by chance after an opening, with the ground before or after it if stated."""
     place = draws.choice(words.GROUND_PHRASES[scene.ground.kind])
     if ground and draws.chance(0.22):
         there = draws.choice((", ", " there is ")) if clause.nominal else ", "
@@ -217,7 +218,7 @@ def _tags(draws: Draws, scene: Scene, ground: bool) -> str:
     if ground:
         place = draws.choice(words.GROUND_TAGS[scene.ground.kind])
         tags.insert(draws.choice((0, len(tags), len(tags))), place)
-    if len(things) == 2 and draws.chance(ORDER_SAID):
+    if len(things) == 2 and draws.chance(RELATION_CHANCE):
         pair = draws.choice(_related(scene))
         word, _, places = _axis(draws, pair)
         name = _short(draws, scene, pair[0]).removeprefix("the ")

@@ -1,8 +1,8 @@
-"""Cells: what a scene is, on a grid over its picture, and how far logits are from it.
+"""Cells: a scene as targets on a 16 x 16 grid over its picture, and the losses of predictions.
 
-Each cell says how much of the middle of an object is its own; near one, also the object's shape,
-colour, size and material, and where its middle's column and its foot's row are, in cells from the
-cell's own centre.
+The target of each cell is the presence of an object's middle in it. Near an object the targets are
+also its shape, colour, size and material, and two offsets from the cell's centre, in cells: to the
+column of the object's middle and to the row of its foot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from calotype.scenes.camera import project
 from calotype.scenes.reading import ATTRIBUTES
 from calotype.scenes.scene import COLOURS, GROUNDS, MATERIALS, SHAPES, SIZES, Scene, SceneObject
 
-GRID = 16  # cells of a side
+GRID = 16  # cells along each side
 VALUES: dict[str, tuple[str, ...]] = {
     "shape": SHAPES,
     "colour": tuple(COLOURS),
@@ -27,15 +27,15 @@ VALUES: dict[str, tuple[str, ...]] = {
 }
 WIDTHS = [len(VALUES[name]) for name in ATTRIBUTES]
 CHANNELS = 1 + sum(WIDTHS) + 2  # logits of a cell: presence, attributes, offsets
-NEAR = 1.5  # cells around an object's middle that know the object
+NEAR = 1.5  # cells: largest distance from an object's middle at which a cell has its attributes
 
 
 def targets(scenes: Sequence[Scene]) -> Tensor:
-    """What the cells should say, (B, 8, 16, 16): presence; indices of shape, colour, size and
-    material, -1 where no object is near; offsets of column and foot; the ground's index.
+    """Targets (B, 8, 16, 16): presence; indices of shape, colour, size and material, -1 where no
+    object is near; offsets of column and foot; the ground's index.
 
-    The presence of an object is 1 in all: shared, as in bilinear interpolation, by the cells whose
-    centres surround its middle.
+    The presences of an object add up to 1: the cells whose centres surround its middle share it
+    with the weights of bilinear interpolation.
     """
     rows = torch.zeros(len(scenes), 8, GRID, GRID)
     rows[:, 1:5] = -1
@@ -63,15 +63,18 @@ def targets(scenes: Sequence[Scene]) -> Tensor:
 
 
 def _place(thing: SceneObject) -> tuple[float, float, float]:
-    """Column and row of an object's middle and row of its foot, in cells."""
-    half = np.array([thing.x, thing.y, thing.height / 2])
-    column, row, _ = project(half)
+    """Column and row of an object's middle, and row of its foot, in cells."""
+    middle = np.array([thing.x, thing.y, thing.height / 2])
+    column, row, _ = project(middle)
     foot = project(np.array([thing.x, thing.y, 0.0]))[1]
     return column * GRID, row * GRID, foot * GRID
 
 
 def losses(cells: Tensor, grounds: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-    """The mean loss of each thing that is read, by name. wanted: as ``targets`` makes it."""
+    """The mean losses of presence, ground, each attribute and place, by name.
+
+    cells: logits (B, CHANNELS, 16, 16). grounds: logits (B, 5). wanted: as of ``targets``.
+    """
     presence, *attributes, offsets = cells.split([1, *WIDTHS, 2], dim=1)
     found = {
         "presence": F.binary_cross_entropy_with_logits(presence[:, 0], wanted[:, 0]) * GRID,
@@ -80,6 +83,6 @@ def losses(cells: Tensor, grounds: Tensor, wanted: Tensor) -> dict[str, Tensor]:
     for name, logits, index in zip(ATTRIBUTES, attributes, wanted[:, 1:5].unbind(1), strict=True):
         found[name] = F.cross_entropy(logits, index.long(), ignore_index=-1)
     near = (wanted[:, 1] >= 0)[:, None]
-    apart = F.smooth_l1_loss(offsets, wanted[:, 5:7], reduction="none", beta=0.1)
-    found["place"] = (apart * near).sum() / near.sum().clamp(min=1)
+    errors = F.smooth_l1_loss(offsets, wanted[:, 5:7], reduction="none", beta=0.1)
+    found["place"] = (errors * near).sum() / near.sum().clamp(min=1)
     return found

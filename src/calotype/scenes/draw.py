@@ -1,4 +1,4 @@
-"""Scenes from seeds: scene k of seed S is a pure function of (S, k), drawn with margins."""
+"""Random scenes: scene k of seed S is a pure function of (S, k); margins keep it unambiguous."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ from calotype.scenes.scene import (
 PAIRS = tuple((colour, shape) for colour in COLOURS for shape in SHAPES)
 TRAINING_PAIRS = tuple(pair for pair in PAIRS if pair not in HELD_OUT)
 
-FRAME_MARGIN = 0.03  # objects stay this part of the picture's width away from its edge
-SIDE_MARGIN = 0.20  # least difference in column, in picture widths, that "left of" may state
-DEPTH_MARGIN = 1.2  # least difference in y that "in front of" may state
-CLEARANCE = 0.12  # between two solids on the ground
-MOST_COVERED = 0.25  # of the box of the farther of two objects by the box of the nearer
+FRAME_MARGIN = 0.03  # smallest distance of an object from the edge, in picture widths
+SIDE_MARGIN = 0.20  # smallest difference in column, in picture widths, that is "left of"
+DEPTH_MARGIN = 1.2  # smallest difference in y that is "in front of"
+CLEARANCE = 0.12  # smallest gap between two solids on the ground
+MAX_COVERED = 0.25  # share of the farther object's box that the nearer object's box may cover
 
 
 T = TypeVar("T")
 
 
 class Draws:
-    """Numbers from a counter (Philox4x64-10, numpy's), a pure function of seed, index and purpose.
+    """Random numbers from a counter-based generator, determined by seed, index and purpose.
 
-    Only the raw integers of numpy are used: their stream is promised never to change.
+    The generator is numpy's Philox4x64-10. Only its raw integers are used: numpy guarantees that
+    their stream does not change.
     """
 
     def __init__(self, seed: int, index: int, purpose: int):
@@ -56,7 +57,7 @@ class Draws:
         return low + (high - low) * ((int(self._bits.random_raw()) >> 11) * 2.0**-53)
 
     def choice(self, items: Sequence[T]) -> T:
-        """One of the items, all alike likely."""
+        """One of the items, each equally likely."""
         return items[int(self.uniform(0, len(items)))]
 
     def chance(self, probability: float) -> bool:
@@ -66,7 +67,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Relation:
-    """How one object lies to another, only where the margins allow it to be said.
+    """The position of one object relative to another; None where the margins do not decide it.
 
     side: "left" | "right" | None. depth: "front" | "behind" | None.
     """
@@ -76,7 +77,7 @@ class Relation:
 
 
 def relation(first: SceneObject, second: SceneObject) -> Relation:
-    """Where the first object is, seen from the camera, relative to the second."""
+    """The position of the first object relative to the second, as seen from the camera."""
     aside, away = middle_column(first) - middle_column(second), first.y - second.y
     side = None if abs(aside) < SIDE_MARGIN else "left" if aside < 0 else "right"
     depth = None if abs(away) < DEPTH_MARGIN else "front" if away < 0 else "behind"
@@ -88,8 +89,8 @@ def draw_scene(
 ) -> Scene:
     """Scene ``index`` of a seed.
 
-    objects: least and greatest number of objects, within 1 to 3. split: "train" never holds a pair
-    of ``HELD_OUT``; "held_out" holds exactly one; "all" draws from every pair.
+    objects: smallest and largest number of objects, within 1 to 3. split: "train" has no pair of
+    ``HELD_OUT``; "held_out" has exactly one; "all" draws from every pair.
     """
     least, most = objects
     assert 1 <= least <= most <= 3, objects
@@ -126,7 +127,7 @@ def _pairs(draws: Draws, count: int, split: Split) -> list[tuple[str, str]]:
 
 
 def _arrange(draws: Draws, pairs: Sequence[tuple[str, str]]) -> tuple[SceneObject, ...]:
-    """Objects of these colours and shapes, placed anew until every margin holds."""
+    """Objects of these colours and shapes, redrawn until every margin holds."""
     for _ in range(10_000):
         things = tuple(_place(draws, colour, shape) for colour, shape in pairs)
         if holds_margins(things):
@@ -144,39 +145,39 @@ def _place(draws: Draws, colour: str, shape: str) -> SceneObject:
         x=draws.uniform(-2.1, 2.1),
         y=draws.uniform(-1.9, 2.2),
         radius=draws.uniform(*RADII[size]),
-        # neither face on nor symmetric: two faces of a cube always show, one wider than the other
+        # Two faces of a cube are always visible, one wider than the other.
         turn=math.radians(draws.choice((draws.uniform(15, 38), draws.uniform(52, 75)))),
     )
 
 
 def holds_margins(things: Sequence[SceneObject]) -> bool:
-    """Whether all objects are whole in the picture, apart, hardly covered and surely related."""
+    """Whether all objects are whole in the picture, separate, hardly covered and related."""
     pairs = list(combinations(range(len(things)), 2))
     if not all(_clear(things[i], things[j]) for i, j in pairs):
         return False  # most draws end here, before the outlines are computed
     boxes = [box(outline(thing)) for thing in things]
     inside = all(min(edges) >= FRAME_MARGIN and max(edges) <= 1 - FRAME_MARGIN for edges in boxes)
     return inside and all(
-        _covered(things[i], things[j], boxes[i], boxes[j]) <= MOST_COVERED for i, j in pairs
+        _covered(things[i], things[j], boxes[i], boxes[j]) <= MAX_COVERED for i, j in pairs
     )
 
 
 def _clear(first: SceneObject, second: SceneObject) -> bool:
-    """Whether two objects stand apart on the ground and something can be said of how they lie."""
-    return _apart(first, second) and relation(first, second) != Relation(None, None)
+    """Whether two objects are separate on the ground and have a relation."""
+    return _separate(first, second) and relation(first, second) != Relation(None, None)
 
 
 def middle_column(thing: SceneObject) -> float:
-    """The column in [0, 1] at which the middle of an object is seen."""
+    """The column in [0, 1] of an object's middle."""
     return column(thing.x, thing.y, thing.height / 2)
 
 
 def _reach(thing: SceneObject) -> float:
-    """Greatest distance of the solid from its axis."""
+    """The largest horizontal distance of a solid's surface from its axis."""
     return thing.half_width * (math.sqrt(2) if thing.shape == "cube" else 1)
 
 
-def _apart(first: SceneObject, second: SceneObject) -> bool:
+def _separate(first: SceneObject, second: SceneObject) -> bool:
     distance = math.hypot(first.x - second.x, first.y - second.y)
     return distance >= _reach(first) + _reach(second) + CLEARANCE
 
@@ -187,7 +188,7 @@ def _covered(
     first_box: tuple[float, float, float, float],
     second_box: tuple[float, float, float, float],
 ) -> float:
-    """Part of the farther object's box that lies in the nearer one's."""
+    """The share of the farther object's box that the nearer object's box covers."""
     left, top = max(first_box[0], second_box[0]), max(first_box[1], second_box[1])
     right, bottom = min(first_box[2], second_box[2]), min(first_box[3], second_box[3])
     far = first_box if first.y > second.y else second_box

@@ -1,4 +1,4 @@
-"""FeatureNetwork: what a perceptual loss compares pictures by; it learned depth and normals."""
+"""FeatureNetwork: features for a perceptual loss, learned by predicting depth and normals."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from calotype.scenes.camera import DISTANCE
 from calotype.scenes.normals import normals
 
 WIDTHS = (16, 32, 64, 96)
-SHRUNK = 4  # pixels of a side of what it says
-DEPTH_UNIT = 3.0  # of depths from the camera's distance, so that most lie within 1
+SHRUNK = 4  # pixels of the picture along each side of a predicted pixel
+DEPTH_UNIT = 3.0  # scale of depths relative to the camera's distance: most are then in [-1, 1]
 
 
 class FeatureNetwork(nn.Module):
     """Pictures (B, 3, H, W) in [-1, 1] -> features at four resolutions, H and W halved each time.
 
-    ``surfaces`` says what it was trained on: (B, 4, H / 4, W / 4), scaled depth and unit normals.
+    ``surfaces`` predicts what it was trained on: (B, 4, H / 4, W / 4), scaled depth, unit normals.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class FeatureNetwork(nn.Module):
         return features[1:]
 
     def surfaces(self, pictures: Tensor) -> Tensor:
-        """Depth and normals, as ``surface_targets`` has them."""
+        """Predicted depth and normals (B, 4, H / 4, W / 4), scaled as in ``surface_targets``."""
         *_, fine, coarse = self(pictures)
         wide = F.interpolate(self.coarse(coarse), fine.shape[-2:], mode="bilinear")
-        said = self.head(F.silu(self.fine(fine) + wide))
-        return torch.cat([said[:, :1], F.normalize(said[:, 1:], dim=1)], dim=1)
+        found = self.head(F.silu(self.fine(fine) + wide))
+        return torch.cat([found[:, :1], F.normalize(found[:, 1:], dim=1)], dim=1)
 
 
 class _Stage(nn.Module):
@@ -59,7 +59,7 @@ class _Stage(nn.Module):
 
 
 def surface_targets(depth: Tensor) -> Tensor:
-    """Depths (B, H, W) of renderings -> what ``surfaces`` should say, (B, 4, H / 4, W / 4)."""
+    """Depths (B, H, W) of renderings -> targets of ``surfaces``, (B, 4, H / 4, W / 4)."""
     scaled = ((depth - DISTANCE) / DEPTH_UNIT)[:, None]
     small = F.avg_pool2d(torch.cat([scaled, normals(depth)], dim=1), SHRUNK)
     return torch.cat([small[:, :1], F.normalize(small[:, 1:], dim=1)], dim=1)

@@ -1,6 +1,6 @@
-"""Where rays meet the solids: closed forms, elementwise over any number of (ray, object) pairs.
+"""Intersections of rays with solids in closed form, elementwise over (ray, object) pairs.
 
-Only + - * / and square roots are used, here and in the shading: these are rounded alike in every
+Only + - * / and square roots are used, here and in the shading: these are rounded the same in every
 lane of a vector unit, so a picture has the same bits in any batch.
 """
 
@@ -38,32 +38,32 @@ def unit(a: Vector) -> Vector:
 
 
 def into_frame(a: Vector, cosine: Tensor, sine: Tensor) -> Vector:
-    """The vector in a frame turned about the vertical axis by an angle given as cosine and sine."""
+    """The vector in a frame rotated about the vertical axis, by cosine and sine of the angle."""
     return a[0] * cosine + a[1] * sine, a[1] * cosine - a[0] * sine, a[2]
 
 
 def sphere(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Tensor:
-    """Entry of the ray into the sphere that touches the ground at the origin of the frame."""
+    """The entry of a ray into the sphere that touches the ground at the origin of the frame."""
     x, y, z = origin[0], origin[1], origin[2] - half
     a = dot(direction, direction)
     b = x * direction[0] + y * direction[1] + z * direction[2]
     discriminant = b * b - a * (x * x + y * y + z * z - half * half)
     t = (-b - discriminant.clamp(min=0).sqrt()) / a
-    return _met(t, discriminant > 0)
+    return _entry(t, discriminant > 0)
 
 
 def cube(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Tensor:
-    """Entry into the upright box of half width ``half`` in x and y, by slabs."""
+    """The entry into the upright box of half width ``half`` in x and y (slab method)."""
     near_x, far_x = _slab(origin[0], direction[0], -half, half)
     near_y, far_y = _slab(origin[1], direction[1], -half, half)
     near_z, far_z = _slab(origin[2], direction[2], 0 * height, height)
     near = torch.maximum(torch.maximum(near_x, near_y), near_z)
     far = torch.minimum(torch.minimum(far_x, far_y), far_z)
-    return _met(near, near <= far)
+    return _entry(near, near <= far)
 
 
 def cylinder(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Tensor:
-    """Entry into the upright capped cylinder: an endless one cut by a slab."""
+    """The entry into the upright capped cylinder: an infinite one cut by a slab."""
     a = (direction[0] * direction[0] + direction[1] * direction[1]).clamp(min=EPSILON)
     b = origin[0] * direction[0] + origin[1] * direction[1]
     c = origin[0] * origin[0] + origin[1] * origin[1] - half * half
@@ -72,13 +72,13 @@ def cylinder(origin: Vector, direction: Vector, half: Tensor, height: Tensor) ->
     near_z, far_z = _slab(origin[2], direction[2], 0 * height, height)
     near = torch.maximum((-b - root) / a, near_z)
     far = torch.minimum((-b + root) / a, far_z)
-    return _met(near, (discriminant > 0) & (near <= far))
+    return _entry(near, (discriminant > 0) & (near <= far))
 
 
 def cone(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Tensor:
-    """First point of the ray on the upright cone's mantle.
+    """The first point of a ray on the lateral surface of the upright cone.
 
-    The base lies on the ground, and no ray that matters comes from below it.
+    The base is on the ground, where no visible ray enters.
     """
     slope = half / height
     slope = slope * slope
@@ -90,9 +90,9 @@ def cone(origin: Vector, direction: Vector, half: Tensor, height: Tensor) -> Ten
     a = torch.where(a.abs() < EPSILON, EPSILON, a)
     discriminant = b * b - a * c
     root = discriminant.clamp(min=0).sqrt()
-    first = _on_mantle((-b - root) / a, origin[2], direction[2], height)
-    second = _on_mantle((-b + root) / a, origin[2], direction[2], height)
-    return _met(torch.minimum(first, second), discriminant > 0)
+    first = _on_cone((-b - root) / a, origin[2], direction[2], height)
+    second = _on_cone((-b + root) / a, origin[2], direction[2], height)
+    return _entry(torch.minimum(first, second), discriminant > 0)
 
 
 INTERSECT: dict[str, Callable[[Vector, Vector, Tensor, Tensor], Tensor]] = {
@@ -101,20 +101,20 @@ INTERSECT: dict[str, Callable[[Vector, Vector, Tensor, Tensor], Tensor]] = {
     "cylinder": cylinder,
     "cone": cone,
 }
-"""Shape -> (origin, direction, half width, height) -> t of the entry, infinite where there is none.
+"""Shape -> (origin, direction, half width, height) -> t > 0 of the entry, infinite for a miss.
 
-Origin and direction are given in the object's own frame; the result is positive.
+Origin and direction are in the object's own frame. All tensors have one shape.
 """
 
 
 def normal(shape: str, point: Vector, half: Tensor, height: Tensor) -> Vector:
-    """Outward unit normal at a point of the surface, in the object's own frame."""
+    """The outward unit normal at a point of the surface, both in the object's own frame."""
     x, y, z = point
     nothing = torch.zeros_like(x)
     if shape == "sphere":
         return unit((x, y, z - half))
     if shape == "cube":
-        # the face nearest to the point, measured from the middle in units of the half side
+        # The face nearest to the point: coordinates from the middle in units of half a side.
         sides = torch.stack([x / half, y / half, 2 * z / height - 1])
         face = sides.abs().argmax(dim=0)
         signs = torch.where(sides > 0, 1.0, -1.0)
@@ -130,18 +130,19 @@ def normal(shape: str, point: Vector, half: Tensor, height: Tensor) -> Vector:
     return unit((x, y, half / height * (x * x + y * y).sqrt()))
 
 
-def _met(t: Tensor, hit: Tensor) -> Tensor:
+def _entry(t: Tensor, hit: Tensor) -> Tensor:
+    """t where the ray hits in front of its origin, else infinite."""
     return torch.where(hit & (t > 1e-4), t, MISS)
 
 
 def _slab(origin: Tensor, direction: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a ray enters and leaves the space between two parallel planes."""
+    """t at which a ray enters and leaves the space between two parallel planes."""
     inverse = 1 / torch.where(direction.abs() < EPSILON, EPSILON, direction)
     first, second = (low - origin) * inverse, (high - origin) * inverse
     return torch.minimum(first, second), torch.maximum(first, second)
 
 
-def _on_mantle(t: Tensor, z: Tensor, rise: Tensor, height: Tensor) -> Tensor:
-    """t where the point at t has a height of the cone and lies ahead, else infinite."""
+def _on_cone(t: Tensor, z: Tensor, rise: Tensor, height: Tensor) -> Tensor:
+    """t where its point has a height in [0, height], in front of the origin; else infinite."""
     level = z + t * rise
     return torch.where((level >= 0) & (level <= height) & (t > 1e-4), t, MISS)

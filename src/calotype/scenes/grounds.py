@@ -1,4 +1,4 @@
-"""The grounds: procedural textures, evaluated wherever a ray meets the plane."""
+"""The grounds: procedural textures, evaluated at points of the plane."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from calotype.scenes.geometry import Vector
 
 Colour = tuple[float, float, float]
 
-TEXELS = 512  # of the table of noise, along each side; it repeats after 16 units
+TEXELS = 512  # along each side of the noise table, which repeats after 16 units
 LATTICE = 32  # texels per unit
 
 
 def albedo(kind: str, x: Tensor, y: Tensor) -> Vector:
-    """Linear RGB of a ground at points of its own plane, elementwise."""
+    """Linear RGB in [0, 1] of a ground at points (x, y) of its own plane, elementwise."""
     return _TEXTURES[kind](x, y)
 
 
 def _wood(x: Tensor, y: Tensor) -> Vector:
-    """Planks that run away from the viewer, with grain and joints."""
+    """Planks along the viewing direction, with grain and joints."""
     row = (x / 1.7).floor()
     shifted = y + 7.0 * _cell(row, row)
     board = (shifted / 7.0).floor()
@@ -36,7 +36,7 @@ def _wood(x: Tensor, y: Tensor) -> Vector:
 
 
 def _checker(x: Tensor, y: Tensor) -> Vector:
-    """Square tiles, light and dark in turn."""
+    """Square tiles, alternately light and dark."""
     column, row = (x / 2.1).floor(), (y / 2.1).floor()
     both = column + row
     light = both - 2 * (both / 2).floor()
@@ -45,7 +45,7 @@ def _checker(x: Tensor, y: Tensor) -> Vector:
 
 
 def _sand(x: Tensor, y: Tensor) -> Vector:
-    """Low ripples blown by the wind."""
+    """Low ripples in one direction."""
     drift = _noise(x * 0.22, y * 0.22)
     phase = y * 0.60 + x * 0.16 + 2.6 * drift
     wave = phase - phase.floor()
@@ -55,7 +55,7 @@ def _sand(x: Tensor, y: Tensor) -> Vector:
 
 
 def _grass(x: Tensor, y: Tensor) -> Vector:
-    """A meadow: tufts in soft spots of shade, blades hinted at."""
+    """Tufts of grass, with soft darker spots and fine blades."""
     tufts = _noise(x * 0.6, y * 0.35)
     blades = _noise(x * 1.4 + 2.3, y * 0.6 + 1.7)
     spots = _noise(x * 0.25 + 3.1, y * 0.25)
@@ -64,7 +64,7 @@ def _grass(x: Tensor, y: Tensor) -> Vector:
 
 
 def _stone(x: Tensor, y: Tensor) -> Vector:
-    """Staggered flags of grey stone."""
+    """Rows of grey stone slabs, each row shifted."""
     row = (y / 2.3).floor()
     shifted = x + 3.1 * _cell(row + 5, row)
     flag = (shifted / 3.1).floor()
@@ -89,7 +89,7 @@ MEAN: dict[str, Colour] = {
     "grass": (0.16, 0.22, 0.05),
     "stone": (0.25, 0.25, 0.25),
 }
-"""About the mean of each texture: what it throws back onto the objects."""
+"""The approximate mean of each texture in linear RGB: the colour that it reflects onto objects."""
 
 
 def _blend(low: Colour, high: Colour, mix: Tensor, scale: Tensor) -> Vector:
@@ -102,20 +102,20 @@ def _blend(low: Colour, high: Colour, mix: Tensor, scale: Tensor) -> Vector:
 
 
 def _line(x: Tensor, period: float, width: float) -> Tensor:
-    """1 everywhere but on a line of this width every period, where it falls to 0."""
+    """1, except on lines of this width at every period, where it falls to 0."""
     phase = x / period
     distance = ((phase - phase.floor()) - 0.5).abs()
     return ((0.5 - distance) * (2 * period / width)).clamp(0, 1)
 
 
 def _cell(column: Tensor, row: Tensor) -> Tensor:
-    """A number in [0, 1) for each cell of a grid, given by whole coordinates."""
+    """A random number in [0, 1) for each cell of a grid; the coordinates are integers."""
     index = (column.long() & 63) * 64 + (row.long() & 63)
     return _table("cells", column.device)[index]
 
 
 def _noise(x: Tensor, y: Tensor) -> Tensor:
-    """Fractal noise around 0.5, its largest features about one unit wide."""
+    """Fractal noise in [0, 1] around 0.5; its largest features are about one unit wide."""
     x, y = x * LATTICE, y * LATTICE
     left, low = x.floor(), y.floor()
     right_part, high_part = x - left, y - low
@@ -143,7 +143,7 @@ def _random(side: int) -> np.ndarray:
 
 
 def _fractal() -> np.ndarray:
-    """Four octaves of value noise on a square that repeats; its standard deviation is 0.16."""
+    """Four octaves of periodic value noise (TEXELS, TEXELS); its standard deviation is 0.16."""
     total = np.zeros((TEXELS, TEXELS))
     for octave in range(4):
         cells = 16 * 2**octave

@@ -1,4 +1,4 @@
-"""Which way surfaces face, from a depth map."""
+"""Surface normals from a depth map."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from calotype.scenes.camera import rays
 def normals(depth: Tensor) -> Tensor:
     """Depths (B, H, W) of square renderings -> unit normals (B, 3, H, W) towards the camera.
 
-    Taken between neighbouring pixels, so the outline of an object faces aside.
+    They are finite differences between neighbouring pixels: at the outline of an object, normals
+    point sideways.
     """
     size = depth.shape[-1]
     direction = torch.stack(rays(size, depth.device)).view(3, size, size)

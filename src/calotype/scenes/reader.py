@@ -7,21 +7,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calotype.scenes.blocks import Downsample, ResidualBlock, group_norm, resize
-from calotype.scenes.camera import away
+from calotype.scenes.camera import ground_y
 from calotype.scenes.cells import CHANNELS, GRID, VALUES, WIDTHS
 from calotype.scenes.reading import ATTRIBUTES, Reading, Seen
 from calotype.scenes.scene import GROUNDS
 
-SIZE = 128  # pixels of the pictures it reads; others are resized
-SURE = 0.5  # of an object's presence is enough to see it
-LEAST = 0.02  # of a presence in a cell that has a say in it
-SAME_COLUMN, SAME_Y = 0.10, 0.6  # half the margins that keep objects apart
+SIZE = 128  # pixels of each side of the input; other pictures are resized
+SURE = 0.5  # total presence of an object from which it counts as seen
+LEAST = 0.02  # smallest presence of a cell that contributes to an object
+SAME_COLUMN, SAME_Y = 0.10, 0.6  # half the margins between objects: predictions within are one
 
 
 class Reader(nn.Module):
     """Pictures (B, 3, 128, 128) in [-1, 1] -> cells (B, 19, 16, 16) and grounds (B, 5), as logits.
 
-    What they say: see ``calotype.scenes.cells``.
+    ``calotype.scenes.cells`` describes the channels of cells.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Reader(nn.Module):
 
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> Tensor:
-        """What it makes of pictures (B, 3, H, W) before it says anything: (B, 96)."""
+        """Features (B, 96) of pictures (B, 3, H, W): the input of the last layer."""
         return _pooled(self.coarse(self.fine(self.stem(resize(pictures, SIZE)))))
 
 
@@ -50,7 +50,7 @@ def _pooled(features: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def read(reader: Reader, pictures: Tensor) -> list[Reading]:
-    """What each picture (B, 3, H, W) in [-1, 1] is seen to show."""
+    """The reading of each picture (B, 3, H, W) in [-1, 1]."""
     cells, grounds = reader(resize(pictures, SIZE))
     return [
         Reading(_objects(each), GROUNDS[int(ground.argmax())])
@@ -59,10 +59,10 @@ def read(reader: Reader, pictures: Tensor) -> list[Reading]:
 
 
 def _objects(cells: Tensor) -> tuple[Seen, ...]:
-    """What is seen in the cells (19, 16, 16) of one picture, the surest object first.
+    """The objects in the cells (19, 16, 16) of one picture, in the order of their largest presence.
 
-    Cells share an object's presence, so that of an object is the sum of those of the cells that
-    put theirs in its place.
+    Cells share the presence of an object: its total is the sum over the cells that predict an
+    object at the same place.
     """
     here = cells[0].sigmoid()
     found: list[Seen] = []
@@ -84,17 +84,17 @@ def _objects(cells: Tensor) -> tuple[Seen, ...]:
 
 
 def _apart(first: Seen, second: Seen) -> bool:
-    """Whether two objects are too far from each other to be one."""
+    """Whether two predictions are too far from each other to be one object."""
     aside, behind = (first.column - second.column) / SAME_COLUMN, (first.y - second.y) / SAME_Y
     return aside * aside + behind * behind > 1
 
 
 def _seen(cell: Tensor, row: int, column: int) -> Seen:
     _, *attributes, offsets = cell.split([1, *WIDTHS, 2])
-    said = {
+    values = {
         name: VALUES[name][int(logits.argmax())]
         for name, logits in zip(ATTRIBUTES, attributes, strict=True)
     }
     middle = (column + 0.5 + offsets[0].item()) / GRID
     foot = (row + 0.5 + offsets[1].item()) / GRID
-    return Seen(**said, column=middle, y=away(foot))
+    return Seen(**values, column=middle, y=ground_y(foot))

@@ -13,25 +13,25 @@ from calotype.scenes.geometry import INTERSECT, Vector, along, normal
 from calotype.scenes.scene import GROUNDS, SHAPES, Scene
 from calotype.scenes.tables import Tables, tabulate
 
-LAMP_TRIES = 5  # shadow rays of each sample; a pixel has samples^2 times as many
+LAMP_TRIES = 5  # shadow rays per sample; a pixel has samples^2 times as many
 RAYS_AT_ONCE = {"cpu": 2**19, "cuda": 2**24}
 VIGNETTE = 0.10
 SHOULDER = 0.6
 
 SEMANTIC_CLASSES = (*GROUNDS, *SHAPES)
-"""What the numbers of a semantic map mean."""
+"""The meanings of the numbers in a semantic map."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a rendering of B scenes shows.
+    """Pictures and maps of B scenes.
 
     pictures: (B, 3, H, W) float in [-1, 1], sRGB.
     depth: (B, H, W) float, distance along the camera's axis in units of the ground.
-    objects: (B, H, W) int8, 0 for ground, else 1 + the object's place in ``scene.objects``.
+    objects: (B, H, W) int8, 0 for ground, else 1 + the object's index in ``scene.objects``.
     semantic: (B, H, W) int8, index into ``SEMANTIC_CLASSES``.
-    boxes: (B, 3, 4) float, left, top, right, bottom in pixels of what is seen of each object; zeros
-        where a scene has fewer objects.
+    boxes: (B, 3, 4) float, left, top, right, bottom of the visible part of each object, in pixels;
+        zeros where a scene has fewer objects.
     """
 
     pictures: Tensor
@@ -48,7 +48,7 @@ def render(
     samples: int = 2,
     device: torch.device | str = "cpu",
 ) -> Rendering:
-    """Render the scenes at size x size pixels from samples x samples rays per pixel.
+    """Render scenes at size x size pixels with samples x samples rays per pixel.
 
     A picture does not depend on the others in the batch; on a CPU it is the same bit for bit.
     """
@@ -65,7 +65,7 @@ def render(
 
 
 def _render(scenes: Sequence[Scene], size: int, samples: int, device: torch.device) -> Rendering:
-    """One chunk: every ray against the ground, rays near an object against it, then shading."""
+    """Render one chunk: intersect every ray with the ground, rays near an object with it; shade."""
     across = size * samples
     tables = tabulate(scenes, LAMP_TRIES * samples * samples, device)
     direction = camera.rays(across, device)
@@ -84,7 +84,10 @@ def _render(scenes: Sequence[Scene], size: int, samples: int, device: torch.devi
 
 @dataclass(frozen=True)
 class _Hits:
-    """First meetings of rays, numbered over the chunk, with objects: where, and facing where."""
+    """The first intersections of rays with objects, (N,) each.
+
+    ray: index within the chunk. owner: index of the object. point, normal: in the world.
+    """
 
     ray: Tensor
     owner: Tensor
@@ -94,7 +97,7 @@ class _Hits:
 
 
 def _pairs(boxes: Tensor, tables: Tables, across: int) -> tuple[Tensor, Tensor]:
-    """All (object, ray) pairs whose ray lies in the object's box; rays numbered over the chunk."""
+    """All (object, ray) pairs with the ray in the object's box; rays are indexed in the chunk."""
     low = (boxes[:, :2] * across).floor().clamp(0, across).long()
     high = (boxes[:, 2:] * across).ceil().clamp(0, across).long()
     width = (high[:, 0] - low[:, 0]).clamp(min=0)
@@ -140,7 +143,7 @@ def _find_hits(
 
 
 def _lamp_choice(ray: Tensor, samples: int, across: int) -> Tensor:
-    """(N, LAMP_TRIES) lamp points of each ray: each sample of a pixel tries others."""
+    """The lamp points (N, LAMP_TRIES) tested for each ray: the samples of a pixel test others."""
     local = ray % (across * across)
     row, column = torch.div(local, across, rounding_mode="floor") % samples, local % samples
     turn = (row * samples + column)[:, None]
@@ -174,7 +177,7 @@ def _shade_ground(
 
 
 def _cover(tables: Tables, place: Vector, scenes: int) -> tuple[Tensor, Vector]:
-    """How far objects cover the sky over the ground, and the colour they throw on it: (B, R)."""
+    """The part of the sky that objects cover, and the light that they reflect: (B, R) each."""
     cover = torch.zeros(scenes, len(place[0]), device=place[0].device)
     tint = (torch.zeros_like(cover), torch.zeros_like(cover), torch.zeros_like(cover))
     for slot in range(3):
@@ -196,10 +199,11 @@ def _shade_hits(tables: Tables, hits: _Hits, samples: int, across: int) -> Vecto
     tries = _lamp_choice(hits.ray, samples, across)
     for slot in range(3):
         other = tables.first[scene] + slot
-        asked = ((tables.count[scene] > slot) & (other != hits.owner)).nonzero()[:, 0]
-        if asked.numel():
-            part = shading.lamp_seen(tables, _pick(hits.point, asked), other[asked], tries[asked])
-            seen[asked] = torch.minimum(seen[asked], part)
+        chosen = ((tables.count[scene] > slot) & (other != hits.owner)).nonzero()[:, 0]
+        if chosen.numel():
+            point = _pick(hits.point, chosen)
+            part = shading.lamp_seen(tables, point, other[chosen], tries[chosen])
+            seen[chosen] = torch.minimum(seen[chosen], part)
     return shading.light_objects(tables, hits.owner, hits.point, hits.normal, seen)
 
 
@@ -210,7 +214,7 @@ def _pick(vector: Vector, index: Tensor) -> Vector:
 def _develop(
     tables: Tables, colour: Vector, depth: Tensor, slots: Tensor, size: int, samples: int
 ) -> Rendering:
-    """From rays to pixels: average the light, take the object that most rays meet, encode sRGB."""
+    """From rays to pixels: average the light, take the object of most rays, encode sRGB."""
     light = torch.stack([_average(soften(channel), size, samples) for channel in colour], dim=1)
     steps = (torch.arange(size, device=light.device) + 0.5) * (2 / size) - 1
     fall = 1 - VIGNETTE * (steps[:, None] * steps[:, None] + steps * steps)
@@ -229,7 +233,7 @@ def _develop(
 
 
 def _average(values: Tensor, size: int, samples: int) -> Tensor:
-    """(B, R) rays -> (B, size, size) means, added in a fixed order."""
+    """Rays (B, R) -> means (B, size, size), summed in a fixed order."""
     grid = values.view(-1, size, samples, size, samples)
     total = grid[:, :, 0, :, 0]
     for number in range(1, samples * samples):
@@ -238,16 +242,16 @@ def _average(values: Tensor, size: int, samples: int) -> Tensor:
 
 
 def soften(light: Tensor) -> Tensor:
-    """Light from 0 upwards -> [0, 1): itself up to the shoulder, then ever slower, no kink."""
+    """Tone mapping of light >= 0 to [0, 1): linear up to ``SHOULDER``, then smoothly saturating."""
     over = (light - SHOULDER).clamp(min=0)
     return light.clamp(0, SHOULDER) + (1 - SHOULDER) * over / (over + (1 - SHOULDER))
 
 
 def encode(light: Tensor) -> Tensor:
-    """Linear light in [0, 1] -> sRGB in [0, 1] by square roots alone.
+    """Linear light in [0, 1] -> sRGB in [0, 1], by square roots only.
 
-    The weights are a least-squares fit of the standard's curve, within 0.012 of it above light
-    0.0005; they add up to 1.
+    The weights are a least-squares fit to the curve of the standard and add up to 1. The error is
+    below 0.012 for light above 0.0005.
     """
     half = light.clamp(0, 1).sqrt()
     quarter = half.sqrt()
@@ -257,7 +261,7 @@ def encode(light: Tensor) -> Tensor:
 
 
 def _semantic(tables: Tables, objects: Tensor) -> Tensor:
-    """Ground and shape numbers where the object map says which."""
+    """The semantic map (B, H, W): the class of the object or the ground at each pixel."""
     classes = torch.zeros(len(objects), 4, dtype=torch.int8, device=objects.device)
     classes[:, 0] = tables.kinds.to(torch.int8)
     classes[tables.scene, tables.slot] = (tables.shape + len(GROUNDS)).to(torch.int8)
@@ -266,7 +270,7 @@ def _semantic(tables: Tables, objects: Tensor) -> Tensor:
 
 
 def _boxes(objects: Tensor) -> Tensor:
-    """(B, 3, 4) left, top, right, bottom of each object's pixels; the last two past the edge."""
+    """Boxes (B, 3, 4) of each object's pixels: left, top, right, bottom, the last two exclusive."""
     size = objects.shape[-1]
     edges = torch.arange(size, device=objects.device)
     boxes = []

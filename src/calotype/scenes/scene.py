@@ -1,4 +1,4 @@
-"""Scene: the record of one picture of the built-in world, and the words the world is made of."""
+"""Scene: the record of one picture of the built-in world."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "white": (0.86, 0.86, 0.86),
     "black": (0.022, 0.022, 0.025),
 }
-"""Colour names and their albedo in linear RGB, far enough apart to be told under any shading."""
+"""Colour names and their albedo in linear RGB, distinguishable under any shading."""
 
 RADII = {"small": (0.47, 0.50), "large": (0.82, 0.88)}
-"""Range of the nominal radius of each size, in units of the ground, with a gap between."""
+"""Range of the nominal radius of each size, in units of the ground, with a gap between them."""
 
 PROPORTIONS = {
     "sphere": (1.0, 2.0),
@@ -31,23 +31,23 @@ PROPORTIONS = {
     "cylinder": (0.80, 1.75),
     "cone": (1.0, 2.15),
 }
-"""Half width (of a cube: half its side) and height of each shape, in nominal radii."""
+"""Half width (for a cube: half its side) and height of each shape, in nominal radii."""
 
 HELD_OUT = frozenset(
     {("green", "cone"), ("purple", "cube"), ("yellow", "cylinder"), ("cyan", "sphere")}
 )
-"""(colour, shape) pairs that no training draw holds: no shape and no colour in two of them."""
+"""(colour, shape) pairs that are never drawn for training; shapes and colours occur once each."""
 
 Split = Literal["train", "held_out", "all"]
 
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A solid standing on the ground.
+    """A solid on the ground; lengths are in units of the ground.
 
-    x, y: where its axis meets the ground; x to the right, y away from the camera.
-    radius: nominal radius; ``half_width`` and ``height`` follow from it and the shape.
-    turn: angle about the vertical axis in radians; only a cube shows it.
+    x, y: the point where its axis meets the ground; x to the right, y away from the camera.
+    radius: nominal radius; it determines ``half_width`` and ``height`` with the shape.
+    turn: angle about the vertical axis in radians; it is visible on cubes only.
     """
 
     shape: str
@@ -72,9 +72,9 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Ground:
-    """The plane that everything stands on: what it is made of and where its pattern lies.
+    """The plane under the objects: its material and the placement of its pattern.
 
-    x, y, turn: shift and angle (radians) of the pattern. tone: brightness near 1.
+    x, y, turn: shift and angle (radians) of the pattern. tone: factor of its brightness, near 1.
     """
 
     kind: str
@@ -86,10 +86,10 @@ class Ground:
 
 @dataclass(frozen=True)
 class Light:
-    """One soft lamp, far away.
+    """One extended, distant lamp.
 
-    azimuth: angle in radians from +x towards +y; the camera stands at -pi/2. elevation: radians
-    above the ground. warmth: -1 (cool) to 1 (warm).
+    azimuth: angle in radians from +x towards +y; the camera is at -pi/2. elevation: radians above
+    the ground. warmth: from -1 (cool) to 1 (warm).
     """
 
     azimuth: float
@@ -99,7 +99,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """One to three objects on a ground under a light: everything that a picture shows."""
+    """One to three objects on a ground under a light: all that a rendering depends on."""
 
     objects: tuple[SceneObject, ...]
     ground: Ground

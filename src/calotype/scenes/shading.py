@@ -1,4 +1,4 @@
-"""Light: how much of the lamp each point sees, and the colour it sends to the camera."""
+"""Shading: the visible part of the lamp at each point, and the light sent to the camera."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HAZE_START, HAZE_LENGTH, HAZE_MOST = 14.0, 11.0, 0.55
 
 
 def lamp_seen(tables: Tables, point: Vector, owner: Tensor, points: Tensor) -> Tensor:
-    """Part of the lamp, in [0, 1], that each point sees past one object.
+    """The part of the lamp in [0, 1], (N,), that one object leaves visible from each point.
 
-    point: three (N,) in the world. owner: (N,) the object that may stand between. points: (N, S)
-    which of the scene's lamp points are tried.
+    point: three (N,), in the world. owner: (N,), the object that may block the lamp.
+    points: (N, S), indices of the scene's lamp points to test.
     """
     seen = torch.ones_like(point[0])
     scene = tables.scene[owner]
@@ -43,9 +43,9 @@ def lamp_seen(tables: Tables, point: Vector, owner: Tensor, points: Tensor) -> T
 
 
 def coverage(tables: Tables, owner: Tensor, point: Vector) -> Tensor:
-    """How far an object covers the sky above points of the ground: 0 far away, 1 at its foot.
+    """The part of the sky in [0, 1] that an object covers, seen from points of the ground.
 
-    Every shape counts as a ball about its middle (solid angle times cosine).
+    Every shape is treated as a sphere around its middle: solid angle times cosine.
     """
     height = tables.height[owner] * 0.5
     x, y = point[0] - tables.x[owner], point[1] - tables.y[owner]
@@ -57,7 +57,11 @@ def coverage(tables: Tables, owner: Tensor, point: Vector) -> Tensor:
 
 
 def ground_colour(tables: Tables, scene: Tensor, x: Tensor, y: Tensor, kind: int) -> Vector:
-    """Albedo of grounds of one kind. scene: (n,) numbers; x, y: (n,), or (1, R) for all (n, R)."""
+    """Albedo of grounds of one kind.
+
+    scene: (n,), indices. x, y: (n,), one point for each; or (1, R), the same points for each, for a
+    result of (n, R).
+    """
     shift_x, shift_y, cosine, sine, tone = (
         row[scene] if x.shape == scene.shape else row[scene][:, None] for row in tables.ground
     )
@@ -70,7 +74,7 @@ def ground_colour(tables: Tables, scene: Tensor, x: Tensor, y: Tensor, kind: int
 def light_ground(
     tables: Tables, colour: Vector, seen: Tensor, cover: Tensor, tint: Vector
 ) -> Vector:
-    """Light from (B, R) points of the ground: of the lamp, the sky and the colours around."""
+    """Light from points (B, R) of the ground: lamp, sky, and light reflected by objects (tint)."""
     channels = []
     for channel in range(3):
         sun = (tables.sun[channel] * tables.lamp[2])[:, None]
@@ -80,7 +84,7 @@ def light_ground(
 
 
 def haze(colour: Vector, depth: Tensor) -> Vector:
-    """Far ground fades into the air."""
+    """Blend distant ground into the colour of the air."""
     part = ((depth - HAZE_START) / HAZE_LENGTH).clamp(0, 1)
     part = HAZE_MOST * part * (2 - part)
     return (
@@ -115,7 +119,7 @@ def light_objects(
     spark = 1.1 * gleam16 * gleam16 * gleam16 * gleam16 + 0.10 * gleam16
     streak = _streak(tables, owner, normal, view, lamp) + _pane(tables, owner, point, normal)
     floor = _mirrored_floor(tables, owner, point, mirrored)
-    low = 1 - mirrored[2].clamp(min=0)  # the metal sees a sky that shines at its edge
+    low = 1 - mirrored[2].clamp(min=0)  # the sky that metal reflects is brightest at the horizon
     metal = tables.metal[owner]
     channels = []
     for channel in range(3):
@@ -133,7 +137,7 @@ def light_objects(
 
 
 def _streak(tables: Tables, owner: Tensor, normal: Vector, view: Vector, lamp: Vector) -> Tensor:
-    """The upright gleam on metal that was turned on a lathe: cylinders and cones."""
+    """The vertical highlight on metal cylinders and cones (anisotropic reflection)."""
     turned = (tables.shape[owner] >= SHAPES.index("cylinder")) & (normal[2] < 0.9)
     x, y = view[0] + lamp[0], view[1] + lamp[1]
     level = (x * normal[0] + y * normal[1]).clamp(min=0)
@@ -144,7 +148,7 @@ def _streak(tables: Tables, owner: Tensor, normal: Vector, view: Vector, lamp: V
 
 
 def _pane(tables: Tables, owner: Tensor, point: Vector, normal: Vector) -> Tensor:
-    """The slanting gleam on the sides of metal cubes, as of a long lamp mirrored in them."""
+    """The slanted highlight on the sides of metal cubes: a long lamp reflected in them."""
     polished = (tables.shape[owner] == SHAPES.index("cube")) & (normal[2] < 0.5)
     aside = (point[0] - tables.x[owner]) / tables.half[owner]
     place = (0.55 * aside - point[2] / tables.height[owner] + 0.5) * 2.8
@@ -153,7 +157,7 @@ def _pane(tables: Tables, owner: Tensor, point: Vector, normal: Vector) -> Tenso
 
 
 def _mirrored_floor(tables: Tables, owner: Tensor, point: Vector, mirrored: Vector) -> Vector:
-    """The ground that a mirroring point sees below the horizon; meaningless above it."""
+    """The light of the ground reflected at each point; undefined for rays above the horizon."""
     scene = tables.scene[owner]
     down = (-mirrored[2]).clamp(min=0.02)
     reach = point[2].clamp(min=0) / down

@@ -20,17 +20,17 @@ from calotype.settings import IDENTITY
 from calotype.source import SourceSettings
 
 PLAIN = 3  # purpose of the draws
-WORLD = 1  # raise when what a seed looks like changes, so that caches and models know
+WORLD = 1  # increase when the pictures of a seed change: it is part of the key of caches
 
 
 @dataclass(frozen=True)
 class SceneSource:
-    """``count`` scenes of a seed, rendered when asked for; scene k depends on (seed, k) only.
+    """``count`` scenes of a seed, rendered on access; scene k depends on (seed, k) only.
 
-    size: pixels of each side. objects: least and greatest number of objects. split: see
+    size: pixels of each side. objects: smallest and largest number of objects. split: see
     ``draw_scene``. object_weight: weight of the pixels in and next to objects; ground weighs 1.
-    plain: the share of captions in the words of ``describe``, material said in half of them; the
-        others are worded in many ways. device: where to render; examples are on the CPU.
+    plain: the share of captions by ``describe``, with materials in half of them; the others are by
+        ``caption``. device: where to render; examples are on the CPU.
     """
 
     seed: int
@@ -44,7 +44,7 @@ class SceneSource:
 
     @property
     def key(self) -> str:
-        """Names the pictures and their weights; how they are worded is not in it."""
+        """Identifies the pictures and their weights, not their captions."""
         least, most = self.objects
         return (
             f"scenes {WORLD} seed {self.seed} count {self.count} at {self.size} "
@@ -53,7 +53,7 @@ class SceneSource:
 
     @property
     def bits(self) -> int:
-        """What a screen shows, and a folder that they are written to holds."""
+        """8: as many as a screen shows and a PNG file of them holds."""
         return 8
 
     def __len__(self) -> int:

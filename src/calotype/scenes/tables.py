@@ -1,4 +1,4 @@
-"""Scenes laid out as flat tables on a device, for the renderer."""
+"""Scenes as flat tensors on a device, for the renderer."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from calotype.scenes.geometry import Vector, into_frame
 from calotype.scenes.grounds import MEAN
 from calotype.scenes.scene import COLOURS, GROUNDS, SHAPES, Light, Scene, SceneObject
 
-LAMP_RADIUS = 0.10  # tangent of half the angle that the lamp fills: how soft shadows are
+LAMP_RADIUS = 0.10  # tangent of half the lamp's angular diameter: the softness of shadows
 SUN = 1.75
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Objects of all scenes one after another, and what belongs to each scene.
+    """The P objects of B scenes, scene by scene, and the values of each scene.
 
-    first, count: (B,) where a scene's objects begin, and how many they are. kinds: (B,) grounds.
+    first, count: (B,), index of a scene's first object, and their number. kinds: (B,), grounds.
     scene, slot, shape: (P,) int64 of each object; slot counts from 1 within the scene.
     x, y, half, height, cosine, sine, metal: (P,) float; colour: three (P,).
-    lamps: three (B, L), directions towards points of the lamp; lamp: three (B,), its middle.
-    sun, floor: three (B,), the lamp's colour and the ground's mean.
+    lamps: three (B, L), directions towards points of the lamp; lamp: three (B,), to its middle.
+    sun, floor: three (B,), the lamp's colour and the ground's mean colour.
     ground: (5, B): shift x, y, cosine, sine of the pattern, tone.
-    boxes, shadows: (P, 4), boxes in [0, 1] of the picture that hold an object and its shadow.
+    boxes, shadows: (P, 4), boxes in [0, 1] that contain an object and its shadow in the picture.
     """
 
     first: Tensor
@@ -55,7 +55,7 @@ class Tables:
     shadows: Tensor
 
     def into_object(self, owner: Tensor, point: Vector) -> Vector:
-        """Points of the world in the frames of the objects ``owner``, one each."""
+        """Points of the world in the frames of the objects ``owner``, one point for each."""
         moved = (point[0] - self.x[owner], point[1] - self.y[owner], point[2])
         return into_frame(moved, self.cosine[owner], self.sine[owner])
 
@@ -64,12 +64,12 @@ class Tables:
         return into_frame(direction, self.cosine[owner], self.sine[owner])
 
     def turn_out_of_object(self, owner: Tensor, direction: Vector) -> Vector:
-        """Directions in the frames of the objects ``owner`` in the world's."""
+        """Directions in the frames of the objects ``owner``, turned into the world's frame."""
         return into_frame(direction, self.cosine[owner], -self.sine[owner])
 
 
 def tabulate(scenes: Sequence[Scene], lamps: int, device: torch.device) -> Tables:
-    """Tables of the scenes; the lamp is seen as ``lamps`` points."""
+    """The tables of scenes, with ``lamps`` points for each lamp."""
     things = [thing for scene in scenes for thing in scene.objects]
     counts = [len(scene.objects) for scene in scenes]
     owners = [number for number, count in enumerate(counts) for _ in range(count)]
@@ -123,7 +123,7 @@ def _towards(light: Light) -> tuple[float, float, float]:
 
 
 def _lamp_points(light: Light, count: int) -> np.ndarray:
-    """Unit vectors (count, 3) towards points spread evenly over the lamp's disc, on a sunflower."""
+    """Unit vectors (count, 3) towards evenly spread points of the lamp's disc, in a spiral."""
     towards = np.array(_towards(light))
     across = np.array([-math.sin(light.azimuth), math.cos(light.azimuth), 0.0])
     upward = np.cross(towards, across)
@@ -147,7 +147,7 @@ def _pattern(scene: Scene) -> tuple[float, ...]:
 
 
 def _shadow_box(thing: SceneObject, directions: np.ndarray) -> tuple[float, float, float, float]:
-    """Box of the picture that holds the object's shadow on the ground, half shadow included."""
+    """The box in [0, 1] that contains an object's shadow on the ground, penumbra included."""
     reach, height = thing.half_width, thing.height
     if thing.shape == "cube":
         reach *= math.sqrt(2)

@@ -1,4 +1,4 @@
-"""The words that captions are made of: under two hundred."""
+"""The vocabulary of captions: under two hundred words."""
 
 SHAPE_WORDS = {
     "sphere": ("sphere", "ball"),
@@ -19,7 +19,7 @@ COLOUR_WORDS = {
 SIZE_WORDS = {"small": ("small", "little", "tiny"), "large": ("large", "big", "huge")}
 MATERIAL_WORDS = {"matte": ("matte", "dull", "rubber"), "metal": ("metal", "metallic", "shiny")}
 AFTER_COLOUR = frozenset({"metal", "rubber"})
-"""Material words that stand between colour and shape; the others stand before the colour."""
+"""Material words that are placed between colour and shape; the others precede the colour."""
 
 GROUND_PHRASES = {
     "wood": ("on a wooden floor", "on wooden planks", "on wood", "on a wood floor"),

@@ -1,4 +1,4 @@
-"""One line for what is wrong with a value: the key, the value, what is allowed, the nearest."""
+"""One-line messages for settings that are wrong: key, value, what is allowed, nearest name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
     name: how a path of keys is shown to the user (``optimizer.lr``, or ``--guidance-scale``).
     """
     details = error.errors(include_url=False)
-    # A misspelt key is also a missing one: the misspelling is what the user can mend.
+    # A misspelt key is reported as unknown and as missing: the user can correct the first.
     unknown = [
         d for d in details if d["type"] in ("extra_forbidden", "unexpected_keyword_argument")
     ]
@@ -51,7 +51,7 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
         return _wrong_choice(name(path), context.get("tag"), known)
     if kind in ("missing", "missing_argument"):
         return f"{name(path)} is missing: it must be {allowed(field)}"
-    if kind == "value_error":  # a validator of ours spoke
+    if kind == "value_error":  # raised by a validator of the schema
         message = str(detail.get("ctx", {}).get("error", detail["msg"]))
         return f"{name(path)} = {shown(value)}: {message}" if is_leaf(field) else message
     hint = nearest(value, choices(field)) if isinstance(value, str) else ""
@@ -86,7 +86,7 @@ def _walk(schema: Any, loc: tuple[int | str, ...]) -> tuple[tuple[str, ...], lis
 
 
 def _nearest_key(schema: Any, path: tuple[str, ...], tables: list[Any], name: Naming) -> str:
-    """What may have been meant: this key in another table, or a key of this table spelt alike."""
+    """A suggestion for an unknown key: the same key elsewhere, or a similar key of this table."""
     for key in explain(schema):
         if key.name == ".".join(path):
             return f"; it goes with {key.when}"

@@ -18,7 +18,7 @@ M = TypeVar("M")
 
 
 class Settings(BaseModel):
-    """A table of settings: frozen, every key known, every number finite."""
+    """A table of settings: frozen, unknown keys forbidden, every number finite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -45,7 +45,7 @@ def read_settings(schema: type[M], path: Path, overrides: Sequence[str] = ()) ->
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; raises UserError with the file and line of what is not TOML."""
+    """The tables of a TOML file; raises UserError with the file and line of a syntax error."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -60,7 +60,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def override(data: dict[str, Any], text: str) -> None:
     """Set one key in nested tables from ``key.path=value``.
 
-    The value is read as TOML; what is not TOML is text, so ``name=first run`` needs no quotes.
+    The value is read as TOML; if it is not TOML it is text: ``name=first run`` needs no quotes.
+    Raises UserError for another form and for a path through a value.
     """
     name, equals, value = text.partition("=")
     *parents, last = (part.strip() for part in name.split("."))
@@ -83,9 +84,9 @@ def _toml_value(text: str) -> Any:
 
 
 def validated(schema: type[M], data: Any, where: str = "") -> M:
-    """``data`` (plain JSON-like values) as a ``schema``; raises UserError with one line.
+    """``data`` (JSON-like values) as a ``schema``; raises UserError with one line.
 
-    Strict: "1" and 1.0 are not integers, 1 is not true. Lists stand for tuples and text for paths.
+    Strict: "1" and 1.0 are not integers, 1 is not true. Lists are read as tuples, text as paths.
     """
     try:
         if isinstance(schema, type) and issubclass(schema, Settings):

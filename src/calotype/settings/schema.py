@@ -1,4 +1,4 @@
-"""What a schema holds: its keys, what they allow in words, their defaults and meanings."""
+"""A schema as text: its keys, the values they allow, their defaults and meanings."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pydantic.fields import FieldInfo
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One settings key: dotted name, what it allows, its default as TOML, its meaning.
+    """One settings key: dotted name, the values it allows, its default as TOML, its meaning.
 
-    when: for a key of one of several alternative tables, the choice that brings it in; else empty.
+    when: for a key of one of several alternative tables, the setting that selects it; else empty.
     """
 
     name: str
@@ -116,7 +116,7 @@ def field_of(annotation: Any) -> FieldInfo:
 
 
 def alternatives(field: FieldInfo) -> list[Any]:
-    """The alternatives of a field's type, None left out; for most fields just one."""
+    """The alternatives of a field's type, without None; for most fields one."""
     return [annotation for annotation, _ in _alternatives(field)]
 
 
@@ -133,7 +133,7 @@ def _alternatives(field: FieldInfo) -> list[tuple[Any, list[Any]]]:
 
 
 def item(options: list[Any]) -> FieldInfo:
-    """The type of what a list or a table of values holds."""
+    """The type of the items of a list, or of the values of a mapping."""
     arguments = [a for option in options for a in get_args(option) if a is not Ellipsis]
     return field_of(arguments[-1] if arguments else Any)
 
@@ -151,7 +151,7 @@ def is_leaf(field: FieldInfo) -> bool:
 
 
 def fields(table: Any) -> dict[str, FieldInfo]:
-    """The fields of a table (of a dataclass, described by its docstring); none for other types."""
+    """The fields of a table; a dataclass describes them in its docstring. {} for other types."""
     if not is_table(table):
         return {}
     if issubclass(table, BaseModel):
@@ -200,19 +200,19 @@ def allowed(field: FieldInfo) -> str:
 
 
 def choices(field: FieldInfo) -> list[str]:
-    """The words that a field chooses from; none for other fields."""
+    """The values of a field of literals; [] for other fields."""
     literals = [option for option in alternatives(field) if get_origin(option) is Literal]
     return [str(choice) for literal in literals for choice in get_args(literal)]
 
 
 def either(words: Iterable[str]) -> str:
-    """The words as a sentence lists them: ``a, b or c``."""
+    """The words as a list in a sentence: ``a, b or c``."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def shown(value: Any) -> str:
-    """A value as TOML writes it, cut short if it is long."""
+    """A value as TOML, shortened to 60 characters."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     text = json.dumps(value, ensure_ascii=False, default=str)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from PIL import Image
 
 from calotype.conditioning.prompt import MAX_CHUNKS
-from calotype.generate.pictures import contact_sheet
 from calotype.generate.request import MAX_PROMPT_LENGTH, Request, Sampling
 from calotype.generate.run import run
+from calotype.generate.sheets import contact_sheet
 from calotype.model import LatentDiffusion
 from calotype.training.vocabulary import Captioned, captions_of
 

@@ -26,7 +26,8 @@ from calotype.checkpoints import load_autoencoder, save_component
 from calotype.diffusion import normal
 from calotype.errors import UserError
 from calotype.example import Batch
-from calotype.generate.pictures import contact_sheet, to_images
+from calotype.generate.pictures import to_images
+from calotype.generate.sheets import contact_sheet
 from calotype.presets import autoencoder_config
 from calotype.settings import IDENTITY
 from calotype.training.adversary import Adversary, AdversarySettings

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from calotype.checkpoints.files import write_safetensors
 from calotype.example import Batch
-from calotype.generate.pictures import contact_sheet, to_images
+from calotype.generate.pictures import to_images
+from calotype.generate.sheets import contact_sheet
 from calotype.scenes import Scene, render
 from calotype.scenes.features import SHRUNK, FeatureNetwork, surface_losses, surface_targets
 from calotype.settings import Settings

@@ -14,7 +14,8 @@ from calotype.checkpoints.files import write_safetensors
 from calotype.diffusion import uniform
 from calotype.errors import UserError
 from calotype.example import Batch
-from calotype.generate.pictures import contact_sheet, to_images
+from calotype.generate.pictures import to_images
+from calotype.generate.sheets import contact_sheet
 from calotype.scenes import SEMANTIC_CLASSES, Scene, render
 from calotype.scenes.map_reader import SIZE, MapReader, read_maps
 from calotype.scenes.maps import Maps, map_losses

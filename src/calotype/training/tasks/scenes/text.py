@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from calotype.checkpoints import load_text, save_text
 from calotype.conditioning import CLIPTextEncoder, TextEmbedder
 from calotype.example import Batch
-from calotype.generate.pictures import contact_sheet, to_images
+from calotype.generate.pictures import to_images
 from calotype.generate.request import Prompt
+from calotype.generate.sheets import contact_sheet
 from calotype.presets import text_config
 from calotype.scenes import COLOURS
 from calotype.scenes.cells import WIDTHS, losses

@@ -1,4 +1,4 @@
-"""The prompts of an evaluation: always the same, each with the scene that it describes."""
+"""The prompts of the evaluation on scenes: always the same, each with the scene it describes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from calotype.scenes import Scene, SceneSource, describe
 
 KINDS: dict[PromptKind, str] = {
     "single": "one object: shape, colour, size, ground",
-    "pair": "two objects and how they lie",
-    "held_out": "one object of a colour and shape never seen together",
+    "pair": "two objects and their relation",
+    "held_out": "one object of a colour and shape never combined in training",
 }
-PROMPT_SEED = 20_000  # scenes that no recipe of ours trains on
-PICTURE_SEED = 1  # of the first picture of each kind; the next has the next
+PROMPT_SEED = 20_000  # scenes that no recipe of the project trains on
 
 
 @dataclass(frozen=True)
