@@ -16,11 +16,10 @@ from torch import Tensor
 
 import calotype
 from calotype.evaluation.intervals import Mean
-from calotype.evaluation.maps import class_ious, object_ious
 from calotype.evaluation.reconstruction import round_trip
-from calotype.evaluation.scenes import RENDERING_SEED
-from calotype.evaluation.scenes.evaluate import BATCH_SIZE
+from calotype.evaluation.scenes.evaluate import BATCH_SIZE, RENDERING_SEED
 from calotype.evaluation.scenes.judge import load_map_reader
+from calotype.evaluation.scenes.maps import class_ious, object_ious
 from calotype.generate.pictures import to_images
 from calotype.generate.sheets import contact_sheet
 from calotype.model import LatentDiffusion

@@ -2,9 +2,9 @@
 
 from statistics import fmean
 
-from calotype.evaluation.maps import class_ious, object_ious
 from calotype.evaluation.scenes import RENDERING_SEED
 from calotype.evaluation.scenes.judge import load_map_reader
+from calotype.evaluation.scenes.maps import class_ious, object_ious
 from calotype.scenes import GROUNDS, SEMANTIC_CLASSES, SceneSource, render
 from calotype.scenes.map_reader import read_maps
 

@@ -209,8 +209,8 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
     )
     update = ProgressBar.update
 
-    def interrupted(bar, what, done, *rest):
-        update(bar, what, done, *rest)
+    def interrupted(shown, what, done, *rest):
+        update(shown, what, done, *rest)
         if (what, done) == ("training", 1):
             signal.raise_signal(signal.SIGINT)
 

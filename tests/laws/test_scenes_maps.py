@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from calotype.evaluation.maps import class_ious, iou, object_ious
+from calotype.evaluation.scenes.maps import class_ious, iou, object_ious
 from calotype.scenes import GROUNDS, SEMANTIC_CLASSES, SHAPES, Rendering, SceneSource, render
 from calotype.scenes.map_reader import MapReader, read_maps
 from calotype.scenes.maps import Maps, map_losses, maps_of, offsets_to_middles

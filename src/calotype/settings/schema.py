@@ -116,7 +116,7 @@ def field_of(annotation: Any) -> FieldInfo:
 
 
 def alternatives(field: FieldInfo) -> list[Any]:
-    """The alternatives of a field's type without None; for most fields one."""
+    """The alternatives of a field's type, without None; for most fields one."""
     return [annotation for annotation, _ in _alternatives(field)]
 
 
