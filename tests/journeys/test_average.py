@@ -33,8 +33,8 @@ def test_it_is_the_average_of_the_weights(run: Path, halflife: int, tmp_path: Pa
     """Of those after each step, each half as much ``halflife`` samples earlier."""
     out = tmp_path / "made"
     assert main(["average", str(run), str(out), "--halflife", str(halflife)]) == 0
-    told, err = capsys.readouterr()
-    assert told.strip() == str(out)
+    output, err = capsys.readouterr()
+    assert output.strip() == str(out)
     assert "error of the average: 0.0%" in err
     parts = target_profile(halflife, range(BATCH, STEPS * BATCH + 1, BATCH))[1:]
     steps = [read_safetensors(path) for path in checkpoints(run)]

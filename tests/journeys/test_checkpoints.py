@@ -1,4 +1,4 @@
-"""A user's own checkpoint: told what it is, converted, verified, used."""
+"""A user's own checkpoint: inspected, converted, verified, used."""
 
 import json
 import subprocess
@@ -43,12 +43,12 @@ def test_a_single_file_makes_the_folder_s_pictures(tiny: Path, single: Path) -> 
 
 def test_inspect_tells_what_is_there(tiny: Path, single: Path, capsys) -> None:
     assert main(["inspect", str(single)]) == 0
-    told = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    described = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
     parts = read_parts(tiny)
     count = sum(tensor.numel() for tensor in parts.unet.tensors.values())
-    assert told["unet"] == f"{count:,} parameters, float32"
-    assert told["prediction"] == f"{parts.scheduler.prediction_type} (the header)"
-    assert told["model hash"].startswith(told["SHA-256"][:10])
+    assert described["unet"] == f"{count:,} parameters, float32"
+    assert described["prediction"] == f"{parts.scheduler.prediction_type} (the header)"
+    assert described["model hash"].startswith(described["SHA-256"][:10])
     assert main(["inspect", str(tiny)]) == 0
     assert "scheduler_config.json" in capsys.readouterr().out
     assert main(["inspect", str(tiny / "vae")]) == 0
@@ -59,13 +59,13 @@ def test_inspect_tells_of_an_unknown_file_what_it_can(tmp_path: Path, capsys) ->
     path = tmp_path / "lora.safetensors"
     save_file({"lora_unet.up": torch.zeros(4, 2), "lora_unet.down": torch.zeros(2, 4)}, path)
     assert main(["inspect", str(path)]) == 0
-    told = capsys.readouterr().out
-    assert "family: none that is known" in told
-    assert "lora_unet: 2 tensors" in told
+    output = capsys.readouterr().out
+    assert "family: none that is known" in output
+    assert "lora_unet: 2 tensors" in output
 
 
 def test_another_autoencoder(tiny: Path, single: Path, tmp_path: Path) -> None:
-    """From a folder, from a whole file, from a file of its own, and a fine-tuned decoder alone."""
+    """From a folder, from a whole file, from a separate file, and a fine-tuned decoder only."""
     vae = read_parts(tiny).autoencoder
     places = compvis.autoencoder_places(vae.config, [*vae.tensors])
     tuned = {name: tensor + 1 for name, tensor in vae.tensors.items()}

@@ -38,12 +38,12 @@ def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, ca
     table, sheet = tmp_path / "figures.json", tmp_path / "failures.png"
     shown = tmp_path / "pictures.png"
     assert evaluated(tiny, "--json", table, "--failures", sheet, "--pictures", shown) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     figures = json.loads(table.read_text())
     assert figures["intervals"].keys() == {*FRACTIONS, *DECIBELS}
     for name, (low, high) in figures["intervals"].items():
         assert low <= figures[name] <= high
-        assert f"{figures[name]:.{2 if name in DECIBELS else 3}f}" in told
+        assert f"{figures[name]:.{2 if name in DECIBELS else 3}f}" in output
     assert all(0 <= figures[name] <= 1 for name in FRACTIONS)
     assert figures["sampling"]["steps"] == 2
     assert figures["seeds"] == {
@@ -51,7 +51,7 @@ def test_the_command_tells_and_writes_the_figures(tiny: Path, tmp_path: Path, ca
         "renderings": 30_000,
         "first picture of each kind": 1,
     }
-    assert "seeds: prompts 20000, renderings 30000, first picture of each kind 1" in told
+    assert "seeds: prompts 20000, renderings 30000, first picture of each kind 1" in output
     assert figures["single"] == 0, "an untrained model paints no objects"
     with Image.open(sheet) as worst, Image.open(shown) as first:
         assert worst.size == first.size, "all nine pictures are wrong"
@@ -71,21 +71,21 @@ def test_who_paints_what_was_asked_is_always_right(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The renderer in the model's place, then once with every prompt answered by the next one's."""
-    late = 0
+    shift = 0
 
-    def painted(model, request, batch_size):
+    def rendered(model, request, batch_size):
         scenes = {
-            asked.prompt: asked.scene for kind in KINDS for asked in scene_prompts(kind, COUNT)
+            wanted.prompt: wanted.scene for kind in KINDS for wanted in scene_prompts(kind, COUNT)
         }
-        asked = [scenes[prompt] for prompt in request.prompt]
-        shown = render(asked[late:] + asked[:late], 128).pictures
+        wanted = [scenes[prompt] for prompt in request.prompt]
+        shown = render(wanted[shift:] + wanted[:shift], 128).pictures
         for index, image in enumerate(to_images(shown)):
             yield Picture(index, image, request, provenance=None)
 
-    monkeypatch.setattr("calotype.evaluation.scenes.evaluate.events", painted)
+    monkeypatch.setattr("calotype.evaluation.scenes.evaluate.events", rendered)
     pixels = replace(calotype.load(tiny), autoencoder=Pixels(PixelsConfig(3, 128)))
     *_, right = evaluate_scenes(pixels, COUNT)
-    late = 1
+    shift = 1
     *_, wrong = evaluate_scenes(pixels, COUNT)
     for report, fraction in ((right, 1.0), (wrong, 0.0)):
         assert isinstance(report, ScenesReport)
@@ -95,10 +95,10 @@ def test_who_paints_what_was_asked_is_always_right(
         assert found == sorted(found, reverse=True)
         assert len(found) == (1 - fraction) * len(KINDS) * COUNT
     monkeypatch.setattr(Pixels, "decode", lambda self, latents: torch.zeros_like(latents))
-    *_, blind = evaluate_scenes(pixels, COUNT, kinds=["pair"])
-    assert isinstance(blind, ScenesReport)
-    assert blind.shares["ceiling"].right == 0
-    assert [row[0] for row in blind.rows() if row[0] in KINDS] == ["pair"]
+    *_, without_decoder = evaluate_scenes(pixels, COUNT, kinds=["pair"])
+    assert isinstance(without_decoder, ScenesReport)
+    assert without_decoder.shares["ceiling"].right == 0
+    assert [row[0] for row in without_decoder.rows() if row[0] in KINDS] == ["pair"]
 
 
 def test_the_judge_reads_what_the_renderer_draws() -> None:

@@ -43,8 +43,8 @@ def test_a_picture_laid_out_four_times_is_as_far_from_another(norm: Norm) -> Non
     """Theirs adds the error up beside a divergence, and takes its mean beside a codebook."""
     pictures = normal([1, 2], 0, "pictures", (6, 8, 8))
     once, often = (
-        reconstruction_loss(laid, torch.zeros_like(laid), None, 3, norm)
-        for laid in (pictures, pictures.repeat(1, 1, 2, 2))
+        reconstruction_loss(tiled, torch.zeros_like(tiled), None, 3, norm)
+        for tiled in (pictures, pictures.repeat(1, 1, 2, 2))
     )
     torch.testing.assert_close(often, once)
 
@@ -67,15 +67,15 @@ def test_an_adversary_that_waits_is_not_weighed(
     """Theirs passes both losses back for its weight at every step, and multiplies it by zero."""
     calls: list[int] = []
 
-    def weigh(*losses: torch.Tensor) -> torch.Tensor:
+    def record_losses(*losses: torch.Tensor) -> torch.Tensor:
         calls.append(1)
         return torch.ones(())
 
-    monkeypatch.setattr("calotype.training.adversary.adaptive_weight", weigh)
+    monkeypatch.setattr("calotype.training.adversary.adaptive_weight", record_losses)
     task = make_task(run_of("adversarial", folder, tmp_path, 8, tmp_path), quiet)
     found = [task.loss(task.assemble([0, 1], [0, 0], torch.tensor([k, k + 1]))) for k in (2, 4)]
-    heard = [{"adversarial", "adaptive_weight"} & loss.metrics.keys() for loss in found]
-    assert heard == [set(), {"adversarial", "adaptive_weight"}]
+    active = [{"adversarial", "adaptive_weight"} & loss.metrics.keys() for loss in found]
+    assert active == [set(), {"adversarial", "adaptive_weight"}]
     assert len(calls) == 1
 
 

@@ -1,4 +1,4 @@
-"""A model's folder that brings code along: none of it runs, whatever names it."""
+"""A model's folder that contains code: none of it is run, wherever it is named."""
 
 import json
 import shutil

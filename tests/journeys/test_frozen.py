@@ -1,4 +1,4 @@
-"""What a run is told by and doesn't train stays what it was, or the run doesn't go on."""
+"""Networks that a run uses and doesn't train stay unchanged, or the run does not continue."""
 
 import shutil
 from pathlib import Path

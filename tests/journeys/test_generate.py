@@ -50,7 +50,7 @@ def test_the_command_and_python_make_the_same_files(tiny, model, tmp_path, capsy
 
 
 def test_a_picture_makes_itself_again(model, tmp_path):
-    """Picture k of a batch, written, read and run alone, comes back: C4's law of seeds."""
+    """Picture k of a batch is the picture of its own request, written and read: law of seeds."""
     request = Request(prompt=("a red cube", "wood"), images=2, sampling=QUICK)
     for picture in calotype.run(model, request):
         picture.save(tmp_path / "picture.png")
@@ -80,7 +80,7 @@ def test_noise_is_the_seeds_alone(model, batch_size):
 
 @pytest.mark.parametrize("sampler", ["dpm++2m", "euler_ancestral"])
 def test_one_by_one_is_the_same_to_the_bit(model, sampler):
-    """Deterministic: whatever the batch, the order and what else is asked for."""
+    """Deterministic: independent of the batch, the order and the other pictures."""
     sampling = Sampling(sampler=sampler, steps=4, seed=5)
     request = Request(prompt=("a red cube", "wood on a cube"), images=3, sampling=sampling)
     for picture in calotype.run(model, request, batch_size=3, deterministic=True):
@@ -91,14 +91,18 @@ def test_one_by_one_is_the_same_to_the_bit(model, sampler):
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "euler", "euler_ancestral", "heun", "dpm++2m"])
 def test_every_sampler_is_a_function_of_the_seed(model, sampler):
-    """Twice the same, and another seed another picture; previews and progress come on the way."""
+    """Twice the same, and another seed is another picture; previews and progress are yielded."""
     sampling = Sampling(sampler=sampler, steps=3, seed=1)
     request = Request(prompt="a red cube", sampling=sampling)
-    told = list(calotype.events(model, request))
-    assert [(e.done, e.total) for e in told if isinstance(e, Progress)] == [(1, 3), (2, 3), (3, 3)]
-    previews = [e for e in told if isinstance(e, Preview)]
+    received = list(calotype.events(model, request))
+    assert [(e.done, e.total) for e in received if isinstance(e, Progress)] == [
+        (1, 3),
+        (2, 3),
+        (3, 3),
+    ]
+    previews = [e for e in received if isinstance(e, Preview)]
     assert previews[0].decode()[0].size == (32, 32)
-    (first,) = (e for e in told if isinstance(e, Picture))
+    (first,) = (e for e in received if isinstance(e, Picture))
     (second,) = calotype.run(model, request)
     assert first.file() == second.file()
     (other,) = calotype.run(model, request.model_copy(update={"sampling": Sampling(seed=2)}))
@@ -106,7 +110,7 @@ def test_every_sampler_is_a_function_of_the_seed(model, sampler):
 
 
 def test_the_prompt_and_the_negative_prompt_are_heard(model):
-    """Each changes the picture under guidance; at scale 1 the negative one has no say."""
+    """Each changes the picture under guidance; at scale 1 the negative one has no effect."""
 
     def made(scale: float, **words: str) -> np.ndarray:
         sampling = Sampling(steps=3, guidance_scale=scale)
@@ -131,9 +135,9 @@ def test_grid_and_the_notes(tiny, tmp_path, capsys):
     """A row of the sheet for each prompt; words the model never saw are named, on stderr."""
     arguments = ["a giraffe", "a red cube", "--images", "3", "--grid", "--seed", "1"]
     assert generate(tiny, tmp_path, *arguments) == 0
-    told = capsys.readouterr()
-    assert "never saw the words: giraffe" in told.err
-    assert "6 pictures in" in told.err
+    received = capsys.readouterr()
+    assert "never saw the words: giraffe" in received.err
+    assert "6 pictures in" in received.err
     sheet = Image.open(tmp_path / "grid-00000-00005.png")
     assert sheet.size == (3 * 32, 2 * 32)
     last = np.asarray(Image.open(tmp_path / "00005-6.png"))
@@ -149,11 +153,11 @@ def test_without_a_seed_each_run_differs(tiny, tmp_path):
 
 def test_inference_mode_stays_inside(model):
     """Between two events the caller's own mathematics has gradients as ever."""
-    happening = calotype.events(model, Request(prompt="", sampling=QUICK))
-    next(happening)
+    received = calotype.events(model, Request(prompt="", sampling=QUICK))
+    next(received)
     assert not torch.is_inference_mode_enabled()
     assert torch.ones(1, requires_grad=True).exp().requires_grad
-    happening.close()
+    received.close()
 
 
 def test_importing_costs_no_torch():

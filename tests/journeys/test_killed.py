@@ -21,39 +21,39 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["calotype.training.run"])
 
 # What a process does to files, as Python reports it to audit hooks.
-TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
-LIVES = 9  # the n-th ends after n / LIVES of what the unbroken run touches
+FILE_EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
+RUNS = 9  # the n-th ends after n / RUNS of what the unbroken run touches
 
 
-def live(table: dict, killed_at: int | None, saving: bool, told) -> None:
+def train_in_process(table: dict, killed_at: int | None, saving: bool, connection) -> None:
     """Run or resume a training, and die by SIGKILL just before it touches its folder again.
 
     saving: only what puts a checkpoint in its place counts; half of it is written then.
     """
     multiprocessing.set_start_method("fork", force=True)  # what Linux does outside this test
-    settings, touched = TrainSettings.model_validate(table), 0
+    settings, events = TrainSettings.model_validate(table), 0
 
     def watch(event: str, arguments: tuple) -> None:
-        nonlocal touched
-        if event not in TOUCHES or not str(arguments[0]).startswith(table["out"]):
+        nonlocal events
+        if event not in FILE_EVENTS or not str(arguments[0]).startswith(table["out"]):
             return
         if saving and (event != "os.rename" or "/checkpoints/" not in str(arguments[0])):
             return
-        touched += 1
-        if touched == killed_at:
+        events += 1
+        if events == killed_at:
             if saving:
                 os.truncate(arguments[0], os.path.getsize(arguments[0]) // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
     list(train(settings, resume=bool(checkpoints(settings.out))))
-    told.send(touched)
+    connection.send(events)
 
 
-def one_life(table: dict, killed_at: int | None = None, saving: bool = False) -> int | None:
+def run_until(table: dict, killed_at: int | None = None, saving: bool = False) -> int | None:
     """How often a life that came to the run's end touched the folder; None for one that did not."""
     here, there = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=live, args=(table, killed_at, saving, there))
+    process = PROCESSES.Process(target=train_in_process, args=(table, killed_at, saving, there))
     process.start()
     there.close()
     process.join()
@@ -87,28 +87,28 @@ def table(request, folder: Path, autoencoder: Path, tmp_path: Path):
 def test_a_run_killed_anywhere_is_the_unbroken_run(table) -> None:
     """Weights, optimiser, averages, journal and exported files, byte for byte."""
     unbroken, broken = table("unbroken"), table("broken")
-    touches = one_life(unbroken)
-    assert touches is not None
-    deaths = 0
-    while one_life(broken, 1 + (deaths + 1) * touches // LIVES) is None:
-        deaths += 1
-    assert deaths >= 3
-    assert lasting(Path(broken["out"])) == lasting(Path(unbroken["out"]))
+    events = run_until(unbroken)
+    assert events is not None
+    kills = 0
+    while run_until(broken, 1 + (kills + 1) * events // RUNS) is None:
+        kills += 1
+    assert kills >= 3
+    assert lasting_files(Path(broken["out"])) == lasting_files(Path(unbroken["out"]))
 
 
 def test_a_run_killed_in_every_save_is_the_unbroken_run(table) -> None:
     """Each life gets one checkpoint further: the next it leaves half-written."""
     unbroken, broken = table("unbroken"), table("broken")
-    assert one_life(unbroken) is not None
+    assert run_until(unbroken) is not None
     for kept in (1, 2, 3):
-        assert one_life(broken, 2, saving=True) is None
+        assert run_until(broken, 2, saving=True) is None
         assert len(checkpoints(Path(broken["out"]))) == kept
         assert len(list(Path(broken["out"], "checkpoints").iterdir())) == kept + 1
-    assert one_life(broken, 2, saving=True) == 1
-    assert lasting(Path(broken["out"])) == lasting(Path(unbroken["out"]))
+    assert run_until(broken, 2, saving=True) == 1
+    assert lasting_files(Path(broken["out"])) == lasting_files(Path(unbroken["out"]))
 
 
-def lasting(out: Path) -> dict[str, bytes]:
+def lasting_files(out: Path) -> dict[str, bytes]:
     """The files of a run by name, but for the settings, which name the folder, and wall times."""
     other = ("settings.json", "timings.jsonl")
     found = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
@@ -116,14 +116,14 @@ def lasting(out: Path) -> dict[str, bytes]:
 
 
 def test_a_torn_checkpoint_is_told_and_passed_over(table) -> None:
-    """As after a copy that broke off: the run goes on from the one before, to the same end."""
-    whole, torn = (TrainSettings.model_validate(table(name)) for name in ("whole", "torn"))
+    """As after an interrupted copy: the run continues from the one before, to the same end."""
+    whole, truncated = (TrainSettings.model_validate(table(name)) for name in ("whole", "torn"))
     list(train(whole))
-    list(train(torn))
-    newest = checkpoints(torn.out)[-1]
+    list(train(truncated))
+    newest = checkpoints(truncated.out)[-1]
     os.truncate(newest, newest.stat().st_size - 1)
     notes: list[str] = []
-    list(train(torn, resume=True, note=notes.append))
+    list(train(truncated, resume=True, note=notes.append))
     (note,) = notes
     assert f"{newest}: not whole" in note
     assert "going on from the checkpoint before" in note

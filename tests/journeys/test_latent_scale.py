@@ -1,4 +1,4 @@
-"""A latent scale far from one is told before a training begins, with one that fits."""
+"""A latent scale far from 1 is reported before a training begins, with one that fits."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from calotype.training import train
 def test_a_scale_far_from_one_is_told(
     factor: float, folder: Path, autoencoder: Path, tmp_path: Path
 ) -> None:
-    """The fixture's latents have deviation 1; what is told brings them back there."""
+    """The fixture's latents have deviation 1; the reported scale restores it."""
     own = shutil.copytree(autoencoder, tmp_path / "vae")
     config = json.loads((own / "config.json").read_text())
     (own / "config.json").write_text(json.dumps(config | {"scaling_factor": factor}))

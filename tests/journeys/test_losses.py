@@ -1,4 +1,4 @@
-"""What the loss of a run is made of: every part at its weight, every setting heard."""
+"""The loss of a run: every part has its weight, every setting its effect."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ def quiet(what: str, done: int, total: int) -> None:
     """Nobody reads along."""
 
 
-SAID = ("presence", "ground", "shape", "colour", "size", "material", "place")
+SUPERVISED = ("presence", "ground", "shape", "colour", "size", "material", "place")
 CODEBOOK = (
     {"codebook_weight": 0.7, "features": "scenes", "perceptual_weight": 0.3},
     {"l1": 1, "perceptual": 0.3, "codebook": 0.7},
@@ -46,7 +46,7 @@ LOSSES = {
     "decoder": ({"perceptual_weight": 0.3}, {"l2": 1, "lpips": 0.3, "kl": 0}, set()),
     "supervised": (
         {"supervision_weight": 0.7},
-        {"denoising": 1, **dict.fromkeys(SAID, 0.7)},
+        {"denoising": 1, **dict.fromkeys(SUPERVISED, 0.7)},
         set(),
     ),
 }
@@ -56,7 +56,7 @@ LOSSES = {
 def test_the_loss_is_its_parts_each_at_its_weight(
     kind: str, folder: Path, autoencoder: Path, lpips: dict[str, Path], tmp_path: Path
 ) -> None:
-    """By the journal, which holds them all; an adversary is heard from its start on, ever more."""
+    """By the journal, which has all parts; the adversary's weight grows from its start."""
     own, weights, others = LOSSES[kind]
     table = run_of(kind, folder, tmp_path / "run", 9 * BATCH, autoencoder).model_dump()
     table["task"] |= own
@@ -68,8 +68,8 @@ def test_the_loss_is_its_parts_each_at_its_weight(
         parts = {name: weight * line.get(name, 0) for name, weight in weights.items()}
         before = line["samples"] - BATCH
         if kind == "adversarial" and before >= 4:
-            heard = (before - 4 + 1) / 4
-            parts["adversarial"] = heard * 0.5 * line["adaptive_weight"] * line["adversarial"]
+            ramp = (before - 4 + 1) / 4
+            parts["adversarial"] = ramp * 0.5 * line["adaptive_weight"] * line["adversarial"]
         # They are added in float32.
         assert line["loss"] == pytest.approx(sum(parts.values()), rel=1e-5, abs=1e-5)
     named = {"samples", "loss", "gradient_norm"} | weights.keys() | others
@@ -129,17 +129,19 @@ def test_a_setting_of_the_diffusion_is_heard(
     assert batch.moments is not None
     pictures = batch.moments
 
-    def loss(said: dict[str, Any]) -> torch.Tensor:
-        shift, density = said["timestep_shift"], said["timestep_density"]
+    def loss(settings: dict[str, Any]) -> torch.Tensor:
+        shift, density = settings["timestep_shift"], settings["timestep_density"]
         return training_loss(
             task.model.unet,
             task.model.scheduler.schedule,
-            said["prediction"],
+            settings["prediction"],
             pictures,
             even_timesteps(positions, task.settings.seed, 1000, shift, density),
-            added_noise(positions, task.settings.seed, pictures.shape[1:], said["offset_noise"]),
+            added_noise(
+                positions, task.settings.seed, pictures.shape[1:], settings["offset_noise"]
+            ),
             task.model.conditioner(batch.known),
-            said["weighting"],
+            settings["weighting"],
         ).mean()
 
     found = task.loss(batch).total

@@ -20,7 +20,7 @@ from calotype.cli.progress import ProgressBar
 from calotype.generate.names import SamplerName, ScheduleName
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+def message_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """The one line that a mistaken command ends with."""
     assert main([str(argument) for argument in arguments]) == 2
     out, err = capsys.readouterr()
@@ -66,7 +66,7 @@ RECORD = {
 def test_options_that_no_request_has(tmp_path, capsys, options):
     """Refused before anything is loaded or written: the model does not even exist here."""
     out = tmp_path / "out"
-    line = told(capsys, "generate", "a cube", "--model", "none", "--out", out, *options)
+    line = message_of(capsys, "generate", "a cube", "--model", "none", "--out", out, *options)
     assert line == RECORD[options]
     assert not out.exists()
 
@@ -89,16 +89,16 @@ MODEL = {
 @pytest.mark.parametrize("options", MODEL, ids=" ".join)
 def test_options_that_this_model_or_machine_has_not(tiny, tmp_path, capsys, options):
     out = tmp_path / "out"
-    line = told(capsys, "generate", "a cube", "--model", tiny, "--out", out, *options)
+    line = message_of(capsys, "generate", "a cube", "--model", tiny, "--out", out, *options)
     assert line.startswith(MODEL[options])
     assert not out.exists()
 
 
 def test_a_model_that_is_not_there(tmp_path, capsys):
-    line = told(capsys, "generate", "a cube", "--model", "scene", "--out", tmp_path)
+    line = message_of(capsys, "generate", "a cube", "--model", "scene", "--out", tmp_path)
     assert line.startswith('model "scene": not a folder')
     assert line.endswith('did you mean "scenes"?')
-    assert "holds no model_index.json" in told(
+    assert "holds no model_index.json" in message_of(
         capsys, "generate", "a cube", "--model", tmp_path, "--out", tmp_path
     )
     assert not list(tmp_path.iterdir())
@@ -111,12 +111,12 @@ def test_broken_weights_and_configs(tiny, tmp_path, capsys):
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2])
-    line = told(capsys, "generate", "a cube", "--model", broken, "--out", out)
+    line = message_of(capsys, "generate", "a cube", "--model", broken, "--out", out)
     assert line.startswith(f"{weights}: not whole: expected {len(content):,} bytes")
     weights.write_bytes(content)
     config = broken / "unet" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "layers_per_block": 2}))
-    line = told(capsys, "generate", "a cube", "--model", broken, "--out", out)
+    line = message_of(capsys, "generate", "a cube", "--model", broken, "--out", out)
     assert str(weights.parent) in line
     assert not out.exists()
 
@@ -129,26 +129,31 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch, place):
     monkeypatch.setattr(
         "calotype.checkpoints.load", lambda *_, **__: pytest.fail("the model was loaded")
     )
-    line = told(capsys, "generate", "a cube", "--out", place)
+    line = message_of(capsys, "generate", "a cube", "--out", place)
     assert line.startswith(f"--out = {place}: ")
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_commands_that_are_none(capsys):
-    line = told(capsys, "generat", "a cube")
+    line = message_of(capsys, "generat", "a cube")
     assert line.startswith('unknown command "generat": must be average, convert, evaluate, ')
     assert line.endswith('did you mean "generate"?')
-    assert told(capsys, "generate").startswith("no prompt: say in quotes what the picture shows")
+    assert message_of(capsys, "generate").startswith(
+        "no prompt: say in quotes what the picture shows"
+    )
 
 
 def test_training_settings(tmp_path, capsys):
     recipe = tmp_path / "run.toml"
-    assert told(capsys, "train", recipe) == f"{recipe}: cannot be read: No such file or directory"
-    assert "the run's TOML file is missing" in told(capsys, "train")
+    assert (
+        message_of(capsys, "train", recipe)
+        == f"{recipe}: cannot be read: No such file or directory"
+    )
+    assert "the run's TOML file is missing" in message_of(capsys, "train")
     recipe.write_text('task = "autoencoder"\nout = "run"\n[loop]\nsamples = 4\n')
-    line = told(capsys, "train", recipe, "-s", "optimizer.raet=1")
+    line = message_of(capsys, "train", recipe, "-s", "optimizer.raet=1")
     assert line == f'{recipe}: unknown key "optimizer.raet"; did you mean "optimizer.rate"?'
-    line = told(capsys, "train", recipe, "-s", "loop.samples=0")
+    line = message_of(capsys, "train", recipe, "-s", "loop.samples=0")
     assert line == f"{recipe}: loop.samples = 0: must be an integer of 1 or more"
     assert [path.name for path in tmp_path.iterdir()] == ["run.toml"]
 
@@ -216,9 +221,9 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path, capsys, monkeypatch
 
     monkeypatch.setattr(ProgressBar, "update", interrupted)
     assert main(["train", str(recipe), "--out", str(tmp_path / "my run"), "-s", "seed=4"]) == 130
-    told, stopped = capsys.readouterr().err.splitlines()[-2:]
+    saved, stopped = capsys.readouterr().err.splitlines()[-2:]
     assert stopped == "calotype: stopped"
-    command = shlex.split(told.removeprefix("saved; to continue: "))
+    command = shlex.split(saved.removeprefix("saved; to continue: "))
     assert command[0] == "calotype"
     assert main(command[1:]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'my run' / 'model'}\n"

@@ -35,7 +35,7 @@ def test_pictures_are_their_own_latents(model: Path) -> None:
 
 
 def test_as_one_file_and_back(model: Path, tmp_path: Path, capsys) -> None:
-    """The config in the header says what no tensor does."""
+    """The config in the header states what no tensor shows."""
     assert main(["convert", str(model), str(tmp_path / "one.safetensors")]) == 0
     assert main(["convert", str(tmp_path / "one.safetensors"), str(tmp_path / "again")]) == 0
     request = calotype.Request(prompt="a flag", sampling=SAMPLING)

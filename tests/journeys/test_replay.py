@@ -50,9 +50,9 @@ def test_what_is_not_the_same_is_told(quick, tmp_path, capsys):
     assert main(["replay", str(path), "--out", str(tmp_path), "--dtype", "bf16"]) == 2
     assert "say with --model which file that is" in capsys.readouterr().err
     assert main(["replay", str(path), "--model", "scenes", "--out", str(tmp_path)]) == 1
-    told = capsys.readouterr().err
-    assert "model hash was " in told
-    assert "another size" in told or "differs by up to" in told
+    output = capsys.readouterr().err
+    assert "model hash was " in output
+    assert "another size" in output or "differs by up to" in output
 
 
 def test_a_picture_names_nothing_that_is_opened(tiny, tmp_path, capsys):
@@ -71,9 +71,9 @@ def test_a_picture_of_the_web_ui(quick, tmp_path, capsys):
     info.add_text("parameters", f"{text}, Hires steps: 4")
     Image.new("RGB", (32, 32)).save(tmp_path / "foreign.png", pnginfo=info)
     assert main(["inspect", str(tmp_path / "foreign.png")]) == 0
-    told = capsys.readouterr().out
-    assert "sampler: k_euler_ancestral" in told
-    assert "left out: Hires steps: 4" in told
+    output = capsys.readouterr().out
+    assert "sampler: k_euler_ancestral" in output
+    assert "left out: Hires steps: 4" in output
     assert quick("replay", str(tmp_path / "foreign.png")) == 1
     (path,) = made(tmp_path)
     request = calotype.read_request(path)
@@ -86,12 +86,12 @@ def test_a_picture_of_the_web_ui(quick, tmp_path, capsys):
 
 
 def test_a_sweep_and_its_sheet(quick, tmp_path, capsys):
-    """Every combination is the picture that its request makes alone; the sheet is printed last."""
+    """Every combination is the picture of its own request; the sheet is printed last."""
     axes = ["--over", "steps=2,3", "--over", "sampler=ddim,Euler a", "--seed", "4"]
     assert quick("sweep", "a red cube", "wood", *axes, "--deterministic") == 0
-    told = capsys.readouterr()
-    assert told.out.split()[-1] == str(tmp_path / "grid-00000-00007.png")
-    assert "8 pictures in" in told.err
+    output = capsys.readouterr()
+    assert output.out.split()[-1] == str(tmp_path / "grid-00000-00007.png")
+    assert "8 pictures in" in output.err
     requests = [calotype.read_request(path) for path in made(tmp_path)]
     assert len({request.model_dump_json() for request in requests}) == 8
     assert {request.sampling.seed for request in requests} == {4}
@@ -102,7 +102,7 @@ def test_a_sweep_and_its_sheet(quick, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["a", "--over", "steps"], "OPTION=VALUE,VALUE"),
         (["a", "--over", "steps=4..2"], "the first number must be the smaller"),
@@ -117,9 +117,9 @@ def test_a_sweep_and_its_sheet(quick, tmp_path, capsys):
         (["--over", "prompt=b\r\nc", "--over", "stps=1"], 'did you mean "steps"'),
     ],
 )
-def test_mistakes_in_a_sweep(quick, tmp_path, capsys, arguments, told):
+def test_mistakes_in_a_sweep(quick, tmp_path, capsys, arguments, message):
     assert quick("sweep", *arguments) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert made(tmp_path) == []
 
 
@@ -158,6 +158,6 @@ def test_formats(quick, tmp_path):
     assert len({calotype.read_request(path) for path in paths}) == 1
     first, *others = (np.asarray(Image.open(path).convert("RGB")).astype(int) for path in paths)
     for other in others:
-        alike = np.corrcoef(other.ravel(), first.ravel())[0, 1]
+        correlation = np.corrcoef(other.ravel(), first.ravel())[0, 1]
         # Noise compresses worst: 0.99 and 0.82 where the next seed's picture has 0.10.
-        assert alike > 0.5
+        assert correlation > 0.5

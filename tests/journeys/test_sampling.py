@@ -1,4 +1,4 @@
-"""Every sampler, schedule and source of noise makes a picture; options do what they say."""
+"""Every sampler, schedule and source of noise makes a picture; options have their effect."""
 
 from pathlib import Path
 from typing import get_args

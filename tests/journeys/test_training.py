@@ -66,8 +66,8 @@ def test_lines_after_the_checkpoint_are_cut(run):
     """A crash leaves journal lines after the checkpoint; the resumed run writes them once."""
     settings = run("crashed", 4 * BATCH)
     list(train(settings))
-    for late in checkpoints(settings.out)[1:]:
-        late.unlink()
+    for checkpoint in checkpoints(settings.out)[1:]:
+        checkpoint.unlink()
     with (settings.out / "journal.jsonl").open("a") as journal:
         journal.write('{"samples": 10')  # a line that the crash cut short
     list(train(settings, resume=True))
@@ -199,14 +199,14 @@ def test_a_run_goes_on_from_a_trained_model(folder: Path, autoencoder: Path, tmp
     table["task"]["start"] = first.out / "model"
     second = TrainSettings.model_validate(table | {"out": tmp_path / "second", "seed": 5})
     task = make_task(second, lambda what, done, total: None)
-    ended = {
+    after = {
         key.removeprefix("ema:"): tensor
         for key, tensor in state_of(first.out).items()
         if key.startswith("ema:")
     }
-    begun = task.network.state_dict()
-    assert ended
-    assert all(torch.equal(begun[key], tensor) for key, tensor in ended.items())
+    before = task.network.state_dict()
+    assert after
+    assert all(torch.equal(before[key], tensor) for key, tensor in after.items())
     list(train(second))
     vocabularies = [
         (run.out / "model" / "tokenizer" / "vocab.json").read_bytes() for run in (first, second)
@@ -233,7 +233,7 @@ def test_exported_latents_need_no_scale(folder: Path, autoencoder: Path, tmp_pat
 def test_a_decoder_alone_leaves_all_latents_as_they_are(
     preset: str, folder: Path, autoencoder: Path, tmp_path: Path
 ):
-    """To the bit, the codebook too, and its folder says the same of them."""
+    """Bit for bit, with the codebook; the folder's config has the same values."""
     save_component(autoencoder_of(autoencoder_config(preset)), tmp_path / "vae")
     settings = run_of("decoder", folder, tmp_path / "run", 3 * BATCH, tmp_path / "vae")
     list(train(settings))
@@ -254,7 +254,7 @@ def test_a_decoder_alone_leaves_all_latents_as_they_are(
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_pictures_of_other_channels(channels: int, tmp_path: Path):
-    """Spectrograms in sixteen bits, say: an autoencoder of theirs, and diffusion in its latents."""
+    """Such as spectrograms of 16 bits: an autoencoder for them, and diffusion in its latents."""
     (tmp_path / "arrays").mkdir()
     for number in range(3):
         values = np.random.default_rng(number).integers(0, 2**16, (32, 32, channels), np.uint16)
@@ -276,19 +276,19 @@ def test_another_number_of_pictures_on_resume_is_told_once(folder: Path, tmp_pat
     pictures = tmp_path / "pictures"
     shutil.copytree(folder, pictures)
     count = len(list(pictures.glob("*.png")))
-    told: list[str] = []
+    notes: list[str] = []
 
-    def go_on(samples: int) -> None:
+    def train_to(samples: int) -> None:
         settings = autoencoder_run(pictures, tmp_path / "run", samples)
-        list(train(settings, resume=samples > BATCH, note=told.append))
+        list(train(settings, resume=samples > BATCH, note=notes.append))
 
-    go_on(BATCH)
-    go_on(2 * BATCH)
-    assert not told
+    train_to(BATCH)
+    train_to(2 * BATCH)
+    assert not notes
     shutil.copy(next(pictures.glob("*.png")), pictures / "zebra.png")
-    go_on(3 * BATCH)
-    go_on(4 * BATCH)
-    (note,) = told
+    train_to(3 * BATCH)
+    train_to(4 * BATCH)
+    (note,) = notes
     assert f"knew {count} pictures, {count + 1} are there now" in note
 
 
@@ -309,7 +309,7 @@ def test_an_adversary_that_nobody_hears_changes_nothing(folder: Path, tmp_path: 
 
 
 def test_neither_side_of_the_adversarial_loss_trains_the_other(folder: Path, tmp_path: Path):
-    """The autoencoder's loss leaves the discriminator alone, and the other way round."""
+    """The autoencoder's loss has no gradient for the discriminator, and vice versa."""
     table = run_of("adversarial", folder, tmp_path, 8, tmp_path).model_dump()
 
     def gradients(**starts: int) -> dict[str, torch.Tensor | None]:
@@ -368,28 +368,28 @@ def test_a_text_encoder_goes_on_from_another(folder: Path, autoencoder: Path, tm
     table = first.model_dump() | {"out": tmp_path / "second"}
     table["task"] |= {"start": first.out / "model", "vocabulary": 515}
     task = make_task(TrainSettings.model_validate(table), lambda what, done, total: None)
-    begun = task.network.state_dict()
+    before = task.network.state_dict()
     trained = load_text(first.out / "model").state_dict()
-    assert all(torch.equal(begun[f"text.{name}"], tensor) for name, tensor in trained.items())
+    assert all(torch.equal(before[f"text.{name}"], tensor) for name, tensor in trained.items())
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"text": "nowhere"}, "not a folder or file here"),
         ({"text": "scenes"}, "diffusion.text: a token is 192 wide, but the UNet reads"),
     ],
 )
-def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, told):
+def test_words_that_do_not_fit(folder, autoencoder, tmp_path, changes, message):
     table = diffusion_run(folder, tmp_path / "run", BATCH, autoencoder).model_dump()
     table["task"] |= changes
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         list(train(TrainSettings.model_validate(table)))
     assert not (tmp_path / "run").exists()
 
 
 def test_words_are_learned_from_records(folder, autoencoder, tmp_path):
-    """Of a folder of pictures nobody knows what is where; of noise alone, epsilon says nothing."""
+    """A folder of pictures has no targets for supervision; with zero SNR, epsilon is undefined."""
     table = run_of("text", folder, tmp_path / "run", BATCH, autoencoder).model_dump()
     table["data"] = {"source": "folder", "folder": folder}
     with pytest.raises(UserError, match="task text needs"):

@@ -33,7 +33,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return recipe
 
 
-def told(capsys: pytest.CaptureFixture[str], recipe: Path, *options: str) -> str:
+def message_of(capsys: pytest.CaptureFixture[str], recipe: Path, *options: str) -> str:
     """The one line that a mistaken training ends with."""
     assert main(["train", str(recipe), *options]) == 2
     line = capsys.readouterr().err.splitlines()[-1]
@@ -69,7 +69,7 @@ SETTINGS = {
 @pytest.mark.parametrize("change", SETTINGS)
 def test_settings_that_no_run_can_have(recipe, capsys, change):
     before = sorted(path.name for path in Path().iterdir())
-    assert told(capsys, recipe, "-s", change).startswith(SETTINGS[change])
+    assert message_of(capsys, recipe, "-s", change).startswith(SETTINGS[change])
     if not change.startswith("optimizer"):  # which shows only in the run
         assert sorted(path.name for path in Path().iterdir()) == before
 
@@ -95,12 +95,12 @@ def folder_for_caption() -> None:
 
 @pytest.mark.parametrize("workers", ["0", "1"])
 @pytest.mark.parametrize(
-    "spoil", [broken_picture, dangling_link, other_encoding, folder_for_caption]
+    "damage", [broken_picture, dangling_link, other_encoding, folder_for_caption]
 )
-def test_a_file_that_cannot_be_read(recipe, capsys, spoil: Callable[[], None], workers):
+def test_a_file_that_cannot_be_read(recipe, capsys, damage: Callable[[], None], workers):
     """It is named, also where a worker process met it."""
-    spoil()
-    line = told(capsys, recipe, "-s", f"data.workers={workers}")
+    damage()
+    line = message_of(capsys, recipe, "-s", f"data.workers={workers}")
     assert line.startswith("pictures/0.")
     assert "can't be read" in line
 
@@ -121,17 +121,17 @@ ARRAYS = {
 @pytest.mark.parametrize("message", ARRAYS)
 def test_an_array_that_is_no_picture(recipe, capsys, message):
     np.save("pictures/0.npy", ARRAYS[message])
-    assert told(capsys, recipe).startswith(f"pictures/0.npy: {message}")
+    assert message_of(capsys, recipe).startswith(f"pictures/0.npy: {message}")
 
 
 def test_channels_that_there_are_not(recipe, capsys):
-    line = told(capsys, recipe, "-s", "data.channels=2")
+    line = message_of(capsys, recipe, "-s", "data.channels=2")
     assert "a picture file has 1 or 3 channels; data.channels = 2 needs .npy" in line
-    line = told(capsys, recipe, "-s", "data.channels=1", "-s", "data.source=scenes")
+    line = message_of(capsys, recipe, "-s", "data.channels=1", "-s", "data.source=scenes")
     assert line.startswith("run.toml: data.channels = 1: scenes have 3")
     shutil.rmtree("run", ignore_errors=True)
     Image.new("I;16", (32, 32)).save("pictures/0.png")
-    line = told(capsys, recipe)
+    line = message_of(capsys, recipe)
     assert (
         line == "pictures/0.png: greyscale of more than 8 bits; data.channels = 1 reads it, not 3"
     )
@@ -144,9 +144,9 @@ def newest() -> Path:
 def test_a_checkpoint_that_cannot_be_resumed(recipe, capsys):
     assert main(["train", str(recipe)]) == 0
     shutil.copy("run/model/vae/diffusion_pytorch_model.safetensors", newest())
-    assert "not the checkpoint of a run" in told(capsys, recipe, "--resume")
+    assert "not the checkpoint of a run" in message_of(capsys, recipe, "--resume")
     newest().write_bytes(newest().read_bytes()[:1000])
-    assert "not whole" in told(capsys, recipe, "--resume")
+    assert "not whole" in message_of(capsys, recipe, "--resume")
 
 
 OTHER_RUNS = {
@@ -159,10 +159,10 @@ OTHER_RUNS = {
 
 @pytest.mark.parametrize("change", OTHER_RUNS)
 def test_a_resumed_run_is_the_same_run(recipe, capsys, change):
-    """And what the folder says of it stays what it was."""
+    """The folder's record of the run stays unchanged."""
     assert main(["train", str(recipe)]) == 0
     before = Path("run/settings.json").read_bytes()
-    assert told(capsys, recipe, "--resume", "-s", change).startswith(OTHER_RUNS[change])
+    assert message_of(capsys, recipe, "--resume", "-s", change).startswith(OTHER_RUNS[change])
     assert Path("run/settings.json").read_bytes() == before
 
 
@@ -170,7 +170,7 @@ def test_settings_and_weights_of_two_runs(recipe, capsys):
     assert main(["train", str(recipe)]) == 0
     settings = Path("run/settings.json")
     settings.write_text(settings.read_text().replace('"tiny"', '"scenes"'))
-    line = told(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
+    line = message_of(capsys, recipe, "--resume", "-s", "autoencoder.preset=scenes")
     assert line.startswith("the run's checkpoint is of another network")
 
 
@@ -183,16 +183,16 @@ def test_what_else_lies_among_the_checkpoints(recipe):
 def test_a_journal_with_a_foreign_line(recipe, capsys):
     assert main(["train", str(recipe)]) == 0
     Path("run/journal.jsonl").write_text("\0\n")
-    assert "no journal's" in told(capsys, recipe, "--resume", "-s", "loop.samples=6")
+    assert "no journal's" in message_of(capsys, recipe, "--resume", "-s", "loop.samples=6")
 
 
-@pytest.mark.parametrize("spoil", ["note", "rows"])
-def test_a_cache_that_a_crash_left_is_made_again(recipe, spoil):
+@pytest.mark.parametrize("damage", ["note", "rows"])
+def test_a_cache_that_a_crash_left_is_made_again(recipe, damage):
     options = ["-s", "data.cache=cache"]
     assert main(["train", str(recipe), *options]) == 0
     (note,), (rows,) = Path("cache").glob("*.json"), Path("cache").glob("*.bin")
     content = rows.read_bytes()
-    if spoil == "note":
+    if damage == "note":
         note.write_text("")
     else:
         rows.write_bytes(content[:99])
@@ -220,7 +220,9 @@ def test_a_diffusion_that_cannot_be(recipe, capsys, tiny, own):
     """Told before anything is encoded."""
     preset = "" if own.startswith("preset") else 'preset="tiny",'
     table = f'diffusion={{{preset}autoencoder="{tiny}/vae",vocabulary=530,{own}}}'
-    assert told(capsys, recipe, "-s", "task=diffusion", "-s", table).startswith(DIFFUSIONS[own])
+    assert message_of(capsys, recipe, "-s", "task=diffusion", "-s", table).startswith(
+        DIFFUSIONS[own]
+    )
     assert not Path("run").exists()
 
 
@@ -236,6 +238,6 @@ BOTTLENECKS = {
 
 @pytest.mark.parametrize("own", BOTTLENECKS)
 def test_what_an_autoencoder_has_not(recipe, capsys, own):
-    line = told(capsys, recipe, "-s", f"autoencoder={{{own}}}")
+    line = message_of(capsys, recipe, "-s", f"autoencoder={{{own}}}")
     assert line.startswith(BOTTLENECKS[own])
     assert not Path("run").exists()

@@ -1,4 +1,4 @@
-"""What people know how to say, said to a tiny model: the grammar reaches the picture."""
+"""The prompt grammar, with a tiny model: each of its forms changes the picture."""
 
 from pathlib import Path
 
@@ -56,7 +56,9 @@ def test_signs_are_words_where_they_are_to_be(model) -> None:
 
 
 def test_programs_weigh_differently(model) -> None:
-    a1111, comfy = (made(model, "(red:1.5) cube", weighting=way) for way in ("a1111", "comfy"))
+    a1111, comfy = (
+        made(model, "(red:1.5) cube", weighting=weighting) for weighting in ("a1111", "comfy")
+    )
     assert not np.array_equal(a1111, comfy)
 
 
@@ -82,11 +84,11 @@ def test_clip_skip(model) -> None:
 
 def test_tokens_shows_what_a_prompt_becomes(tiny: Path, capsys) -> None:
     assert main(["tokens", "a (red:1.3) [cube|wood] AND wood:0.5", "--model", str(tiny)]) == 0
-    told = capsys.readouterr().out
-    assert "part 1 of 2, weight 1" in told
-    assert "part 2 of 2, weight 0.5" in told
-    assert "*1.3" in told
-    assert "steps 2, 4, 6" in told
+    output = capsys.readouterr().out
+    assert "part 1 of 2, weight 1" in output
+    assert "part 2 of 2, weight 0.5" in output
+    assert "*1.3" in output
+    assert "steps 2, 4, 6" in output
     assert main(["tokens", "a red " * 60, "--model", str(tiny)]) == 0
     assert "chunk 2 of" in capsys.readouterr().out
     assert main(["tokens", "a", "--weighting", "loud"]) == 2

@@ -1,4 +1,4 @@
-"""Reads captions with tables of its own and says what they state; refuses words it can't place."""
+"""Parses captions with its own tables into statements; unknown words are errors."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Untrue(Exception):
 
 @dataclass
 class Statements:
-    """What a caption says: which objects (by number), and (object, word, object)."""
+    """The statements of a caption: objects by number, and (object, word, object)."""
 
     named: list[int] = field(default_factory=list)
     orders: list[tuple[int, str, int]] = field(default_factory=list)
@@ -82,21 +82,21 @@ NOUN = re.compile(
 
 def read(caption: str, scene: Scene) -> Statements:
     """What the caption states of the scene's objects, by the attributes it names them with."""
-    said = Statements()
+    statements = Statements()
     text = NOUN.sub(
-        lambda match: _resolve(match, scene, said), caption.replace("grey stone", "stone")
+        lambda match: _resolve(match, scene, statements), caption.replace("grey stone", "stone")
     )
-    text = _orders(text, said)
-    text = _places(text, said, len(scene.objects))
+    text = _orders(text, statements)
+    text = _places(text, statements, len(scene.objects))
     for word in re.findall(r"[a-z]+", re.sub(r"<\d>", "", text)):
         if word in GROUND:
-            said.grounds.add(GROUND[word])
+            statements.grounds.add(GROUND[word])
         elif word not in FILLER and word not in GROUND_FILLER:
             raise Untrue(f"{word!r} in {caption!r} was not understood")
-    return said
+    return statements
 
 
-def _resolve(match: re.Match[str], scene: Scene, said: Statements) -> str:
+def _resolve(match: re.Match[str], scene: Scene, statements: Statements) -> str:
     """The number of the one object that has every attribute named."""
     names = match.groupdict()
     shape = names["shape"] or names["only"]
@@ -107,23 +107,23 @@ def _resolve(match: re.Match[str], scene: Scene, said: Statements) -> str:
         "shape": SHAPE.get(shape),
     }
     stated = {key: value for key, value in wanted.items() if value}
-    fitting = [
+    matching = [
         number
         for number, thing in enumerate(scene.objects)
         if all(getattr(thing, key) == value for key, value in stated.items())
     ]
-    if len(fitting) != 1:
-        raise Untrue(f"{match[0]!r} names {len(fitting)} objects")
-    said.named.append(fitting[0])
-    said.attributes += len(stated)
-    return f"<{fitting[0]}>"
+    if len(matching) != 1:
+        raise Untrue(f"{match[0]!r} names {len(matching)} objects")
+    statements.named.append(matching[0])
+    statements.attributes += len(stated)
+    return f"<{matching[0]}>"
 
 
-def _orders(text: str, said: Statements) -> str:
+def _orders(text: str, statements: Statements) -> str:
     relation = rf"(?P<one>{either(RELATIONS)})(?: and (?P<two>{either(RELATIONS)}))?"
 
     def straight(match: re.Match[str]) -> str:
-        _add(said, match, int(match["a"]), int(match["b"]))
+        _add(statements, match, int(match["a"]), int(match["b"]))
         return f"<{match['a']}> <{match['b']}>"
 
     inverted = rf"{relation} <(?P<b>\d)> {VERB} <(?P<a>\d)>"
@@ -131,18 +131,18 @@ def _orders(text: str, said: Statements) -> str:
     return re.sub(rf"<(?P<a>\d)> (?:{VERB} )?{relation} <(?P<b>\d)>", straight, text)
 
 
-def _add(said: Statements, match: re.Match[str], first: int, second: int) -> None:
+def _add(statements: Statements, match: re.Match[str], first: int, second: int) -> None:
     for word in (match["one"], match["two"]):
         if word:
-            said.orders.append((first, RELATIONS[word], second))
+            statements.orders.append((first, RELATIONS[word], second))
 
 
-def _places(text: str, said: Statements, count: int) -> str:
+def _places(text: str, statements: Statements, count: int) -> str:
     def placed(match: re.Match[str]) -> str:
         if count != 2:
             raise Untrue(f"{match[0]!r} is relative to more than one object")
         number = int(match["a"])
-        said.orders.append((number, PLACES[match["place"]], 1 - number))
+        statements.orders.append((number, PLACES[match["place"]], 1 - number))
         return f"<{number}>"
 
     text = re.sub(rf"<(?P<a>\d)> (?:is )?(?P<place>{either(PLACES)})\b", placed, text)
@@ -151,15 +151,15 @@ def _places(text: str, said: Statements, count: int) -> str:
 
 def check(caption: str, scene: Scene) -> Statements:
     """The statements of a caption; raises Untrue unless all hold in the scene."""
-    said = read(caption, scene)
-    if said.grounds - {scene.ground.kind}:
-        raise Untrue(f"{said.grounds} is not {scene.ground.kind}")
-    for first, word, second in said.orders:
+    statements = read(caption, scene)
+    if statements.grounds - {scene.ground.kind}:
+        raise Untrue(f"{statements.grounds} is not {scene.ground.kind}")
+    for first, word, second in statements.orders:
         if not holds(scene.objects[first], word, scene.objects[second]):
             raise Untrue(f"object {first} is not {word} of {second}")
-    if set(said.named) != set(range(len(scene.objects))):
+    if set(statements.named) != set(range(len(scene.objects))):
         raise Untrue("not every object is named")
-    return said
+    return statements
 
 
 def holds(first: SceneObject, word: str, second: SceneObject) -> bool:

@@ -24,17 +24,17 @@ seeds = st.integers(0, 2**32)
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50))
-def test_the_hinge_counts_what_is_missing_to_one(sure: float, other: float) -> None:
-    """Half of each side's; beyond the hinge there is nothing to learn, but to fool it goes on."""
-    real, fake = torch.full((2, 1, 3, 3), sure), torch.full((2, 1, 3, 3), -other)
-    missing = (max(0, 1 - sure) + max(0, 1 - other)) / 2
+def test_the_hinge_counts_what_is_missing_to_one(score: float, other: float) -> None:
+    """Half of each side's loss; it is zero beyond the hinge, the generator's loss is not."""
+    real, fake = torch.full((2, 1, 3, 3), score), torch.full((2, 1, 3, 3), -other)
+    missing = (max(0, 1 - score) + max(0, 1 - other)) / 2
     assert float(discriminator_loss(real, fake)) == pytest.approx(missing, rel=1e-5, abs=1e-6)
     assert generator_loss(fake) == pytest.approx(other)
 
 
 @pytest.mark.parametrize("kind", ["hinge", "vanilla"])
 def test_the_discriminator_learns_by_the_loss_that_is_named(kind: Adversarial) -> None:
-    """From pictures and from reconstructions, told apart."""
+    """From pictures and from reconstructions, separately."""
     adversary = Adversary(AdversarySettings(adversarial_loss=kind, adversarial_start=9), 3)
     real, fake = (normal([1, 2], 0, name, (3, 32, 32)) for name in ("real", "fake"))
     total, metrics = adversary.losses(torch.ones(()), fake, real, torch.ones(1), samples=0)
@@ -83,7 +83,7 @@ def test_a_patch_is_judged_whatever_the_batch() -> None:
 
 @given(seeds, st.floats(0.1, 10))
 def test_the_distance_is_one(seed: int, scale: float) -> None:
-    """Nothing to itself, the same both ways, no matter how strong the features; at most 4."""
+    """Zero for equal pictures, symmetric, independent of the features' scale; at most 4."""
 
     def features(purpose: str) -> list[torch.Tensor]:
         return [normal([seed, seed + 1], 0, purpose, (3, 2 * side, 2)) for side in (1, 2)]
@@ -91,9 +91,9 @@ def test_the_distance_is_one(seed: int, scale: float) -> None:
     a, b = features("a"), features("b")
     assert perceptual_distance(a, a).tolist() == [0, 0]
     torch.testing.assert_close(perceptual_distance(a, b), perceptual_distance(b, a))
-    louder = [scale * each for each in a]
+    scaled = [scale * each for each in a]
     torch.testing.assert_close(
-        perceptual_distance(louder, b), perceptual_distance(a, b), rtol=1e-4, atol=1e-6
+        perceptual_distance(scaled, b), perceptual_distance(a, b), rtol=1e-4, atol=1e-6
     )
     assert 0 < float(perceptual_distance(a, b).max()) <= 4
 

@@ -1,4 +1,4 @@
-"""Conditioning: what is left out is as if it had never been said, sample by sample."""
+"""Conditioning: a dropped input equals an absent one, sample by sample."""
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ SAMPLES = st.lists(
 @given(SAMPLES)
 @torch.inference_mode()
 def test_dropped_is_null(samples: list) -> None:
-    """Row k with mask = the row of sample k with nulls put in by hand, alone in its batch."""
+    """Row k with mask = the row of sample k with nulls inserted by hand, in a batch of one."""
     texts, labels, masks, keep = zip(*samples, strict=True)
     fields = {
         "captions": texts,
@@ -60,12 +60,12 @@ def test_dropped_is_null(samples: list) -> None:
         "masks": torch.tensor(masks).view(-1, 1, 1, 1).expand(-1, 1, 2, 2),
     }
     condition = CONDITIONER(fields, keep=torch.tensor(keep))
-    for k, (text, label, mask, (says_text, says_label, says_mask)) in enumerate(samples):
+    for k, (text, label, mask, (has_text, has_label, has_mask)) in enumerate(samples):
         alone = CONDITIONER(
             {
-                "captions": [text if says_text else ""],
-                "labels": torch.tensor([label if says_label else 10]),
-                "masks": torch.full((1, 1, 2, 2), mask if says_mask else 0.0),
+                "captions": [text if has_text else ""],
+                "labels": torch.tensor([label if has_label else 10]),
+                "masks": torch.full((1, 1, 2, 2), mask if has_mask else 0.0),
             }
         )
         row = condition.map(lambda tensor, k=k: tensor[k : k + 1])
@@ -92,12 +92,12 @@ def test_one_mask_for_all_embedders() -> None:
 
 @given(st.integers(0, 10**9), st.integers(0, 2**63 - 1))
 def test_each_condition_is_left_out_at_its_own_share(first: int, seed: int) -> None:
-    """And whatever becomes of the others: both are left out as often as chance has it."""
-    told = condition_dropout(torch.arange(first, first + 4000), seed, CONDITIONER).double()
+    """Independent of each other: both are dropped with the product of the probabilities."""
+    kept = condition_dropout(torch.arange(first, first + 4000), seed, CONDITIONER).double()
     shares = [0.1, 0.5, 0.25]
     # Four thousand draws deviate by less than 0.008; six deviations come once in 10^9.
-    assert (1 - told).mean(0).tolist() == pytest.approx(shares, abs=6 * 0.008)
-    both = ((1 - told[:, 1]) * (1 - told[:, 2])).mean()
+    assert (1 - kept).mean(0).tolist() == pytest.approx(shares, abs=6 * 0.008)
+    both = ((1 - kept[:, 1]) * (1 - kept[:, 2])).mean()
     assert float(both) == pytest.approx(0.5 * 0.25, abs=6 * 0.006)
 
 

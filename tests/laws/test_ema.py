@@ -23,9 +23,9 @@ def test_after_a_halflife_half_is_left(halflife: int, batch: int, steps: int) ->
     average = ExponentialAverage(net, halflife)
     for parameter in net.parameters():
         parameter.data.zero_()
-    late = 20 * halflife  # from where on the half-life is not shortened
+    start = 20 * halflife  # from where on the half-life is not shortened
     for step in range(steps):
-        average.update(late + (step + 1) * batch, batch)
+        average.update(start + (step + 1) * batch, batch)
     left = 0.5 ** (steps * batch / halflife)
     for value in average.state().values():
         torch.testing.assert_close(value, torch.full_like(value, left), rtol=1e-4, atol=1e-7)

@@ -1,4 +1,4 @@
-"""A mistake is told in one message that fits the eye, however long what was wrong."""
+"""A mistake has one message of limited length, for values of any length."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +10,9 @@ from calotype.errors import MAX_MESSAGE_LENGTH, NotWhole, UserError
 def test_long_values_lose_their_middle(start: str, size: int, end: str) -> None:
     for kind in (UserError, NotWhole):
         whole = start + "x" * size + end
-        told = str(kind(whole))
-        assert len(told) <= MAX_MESSAGE_LENGTH
-        assert told.startswith(start)
-        assert told.endswith(end)
+        message = str(kind(whole))
+        assert len(message) <= MAX_MESSAGE_LENGTH
+        assert message.startswith(start)
+        assert message.endswith(end)
         if len(whole) <= MAX_MESSAGE_LENGTH:
-            assert told == whole
+            assert message == whole

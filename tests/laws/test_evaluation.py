@@ -52,9 +52,9 @@ def test_psnr_of_a_part_sees_nothing_else() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_prompts_say_what_is_judged(kind) -> None:
     """Shape, colour and size of every object; the first n of many are the first n of more."""
-    asked = scene_prompts(kind, 40)
-    assert asked[:10] == scene_prompts(kind, 10)
-    for each in asked:
+    prompts = scene_prompts(kind, 40)
+    assert prompts[:10] == scene_prompts(kind, 10)
+    for each in prompts:
         pairs = {(thing.colour, thing.shape) for thing in each.scene.objects}
         assert len(pairs) == (2 if kind == "pair" else 1)
         assert bool(pairs & HELD_OUT) == (kind == "held_out")
@@ -62,6 +62,10 @@ def test_prompts_say_what_is_judged(kind) -> None:
             assert f"a {thing.size} {thing.colour} {thing.shape}" in each.prompt
             assert thing.material not in each.prompt
         if kind == "pair":
-            lies = relation(*each.scene.objects)
-            for word, said in ((lies.side, "left"), (lies.side, "right"), (lies.depth, "behind")):
+            position = relation(*each.scene.objects)
+            for word, said in (
+                (position.side, "left"),
+                (position.side, "right"),
+                (position.depth, "behind"),
+            ):
                 assert (said in each.prompt) == (word == said)

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; what is broken is said; older names have one meaning."""
+"""Files appear whole or not at all; errors name what is broken; older names have one meaning."""
 
 import json
 import tempfile

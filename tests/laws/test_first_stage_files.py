@@ -1,4 +1,4 @@
-"""Laws of autoencoders in files of their own: shapes tell the form, no number is changed."""
+"""Laws of autoencoders in files of their own: shapes determine the config, no number is changed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +111,7 @@ def test_a_file_of_ours_says_all_in_its_header(config) -> None:
 @given(configs())
 @settings(max_examples=10)
 def test_the_published_folders_names_tell_the_same(config) -> None:
-    """As files of theirs have them that lie without their folder."""
+    """As their files contain them when separate from their folder."""
     found = autoencoder_in(SingleFile(Path("x.safetensors"), drawn(config).tensors))
     assert same_shapes(found.config, config)
 
@@ -140,9 +140,9 @@ def of(multipliers: tuple[int, ...], channels: int, *attends: int, size: int | N
 
 
 def vq_of(config: AutoencoderConfig, size: int) -> VQConfig:
-    told = ("block_out_channels", "down_block_types", "up_block_types", "latent_channels")
+    names = ("block_out_channels", "down_block_types", "up_block_types", "latent_channels")
     return VQConfig(
-        **{name: getattr(config, name) for name in told},
+        **{name: getattr(config, name) for name in names},
         layers_per_block=2,
         scaling_factor=1.0,
         num_vq_embeddings=size,

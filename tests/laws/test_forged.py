@@ -91,9 +91,9 @@ def test_a_damaged_file_is_one_short_error_at_most(tmp_path: Path, data: st.Data
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
-    told = ""
+    message = ""
     try:
         read_safetensors(path)
     except UserError as error:
-        told = str(error)
-    assert "\n" not in told
+        message = str(error)
+    assert "\n" not in message

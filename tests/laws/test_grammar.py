@@ -62,12 +62,12 @@ def test_what_is_escaped_is_words(text: str) -> None:
 
 @given(NO_BREAK.filter(bool), st.integers(0, 6), st.integers(0, 6), st.floats(0.01, 9))
 def test_brackets_multiply(text: str, rounds: int, squares: int, weight: float) -> None:
-    told = f"{weight:.4f}"
+    written = f"{weight:.4f}"
     for opening, closing in (("(" * rounds + "[" * squares, "]" * squares + ")" * rounds),):
         (piece,) = parse_weights(f"{opening}{text}{closing}")
         assert piece.weight == pytest.approx(1.1 ** (rounds - squares))
-        (piece,) = parse_weights(f"{opening}({text}:{told}){closing}")
-        assert piece.weight == pytest.approx(float(told) * 1.1 ** (rounds - squares))
+        (piece,) = parse_weights(f"{opening}({text}:{written}){closing}")
+        assert piece.weight == pytest.approx(float(written) * 1.1 ** (rounds - squares))
         assert piece.text == text
 
 
@@ -86,7 +86,7 @@ def test_alternatives_take_turns(options: list[str], step: int) -> None:
     assert resolve_schedule(f"[{'|'.join(options)}]", step, 50) == options[step % len(options)]
 
 
-def shown(text: str, steps: int = 10) -> list[tuple[int, str]]:
+def schedule_of(text: str, steps: int = 10) -> list[tuple[int, str]]:
     """The texts with the step, counted from 1, after which each ends."""
     found: list[tuple[int, str]] = []
     for step in range(steps):
@@ -117,7 +117,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("text", PUBLISHED)
 def test_published_examples_of_editing(text: str) -> None:
-    assert shown(text) == PUBLISHED[text]
+    assert schedule_of(text) == PUBLISHED[text]
 
 
 WEIGHED = {

@@ -68,7 +68,7 @@ def test_one_call_with_both_halves(kind: str, sigma: float, scale: float) -> Non
 def test_guiding_x0_is_guiding_any_prediction(
     kind: str, other: str, sigma: float, scale: float
 ) -> None:
-    """u + s (c - u), of the outputs as of the denoised latents, whatever the outputs mean."""
+    """u + s (c - u), for the outputs as for the denoised latents, for every prediction type."""
     denoiser = Denoiser(network, SCHEDULE, kind)
     guided = outputs(other, guide(denoiser, WANTED, UNWANTED, scale), sigma)
     wanted = outputs(other, lambda x, s: denoiser(x, s, WANTED), sigma)
@@ -108,7 +108,7 @@ def test_conditions_that_differ_in_kind_are_ours_to_mend() -> None:
 def test_several_conditions_add_their_ways(
     kind: str, sigma: float, scale: float, weights: list[float]
 ) -> None:
-    """Each way from the negative, by its weight; equal conditions are one of all their weight."""
+    """Each difference from the negative by its weight; equal conditions add their weights."""
     denoiser = Denoiser(network, SCHEDULE, kind)
     guided = guide(denoiser, [(WANTED, w) for w in weights], UNWANTED, scale)(X, sigma)
     away, towards = denoiser(X, sigma, UNWANTED), denoiser(X, sigma, WANTED)

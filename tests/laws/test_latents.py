@@ -60,7 +60,7 @@ def test_the_denoiser_is_the_network_with_its_schedule() -> None:
 
 
 def test_half_precision_spares_the_autoencoder() -> None:
-    """float16 overflows in autoencoders that say so (``force_upcast``)."""
+    """float16 overflows in autoencoders with ``force_upcast``."""
     MODEL.to(dtype=torch.float16)
     assert MODEL.dtype == torch.float16
     assert MODEL.text.encoder.text_model.final_layer_norm.weight.dtype == torch.float16

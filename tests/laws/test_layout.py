@@ -1,4 +1,4 @@
-"""Laws of what a caption alone says of a scene."""
+"""Laws of the layout predicted from a caption alone."""
 
 import pytest
 import torch
@@ -18,16 +18,16 @@ def test_every_cell_is_spoken_for(width: int) -> None:
 
 
 def test_the_order_of_the_context_says_nothing() -> None:
-    """What is said of a caption depends on its tokens' vectors, as in the UNet: a set of them."""
+    """The prediction depends on the set of the caption's token vectors, as in the UNet."""
     torch.manual_seed(0)
     head, context = LayoutHead(48).double(), torch.randn(2, 7, 48, dtype=torch.float64)
-    told, mixed = head(context), head(context[:, torch.randperm(7)])
-    for one, other in zip(told, mixed, strict=True):
+    output, mixed = head(context), head(context[:, torch.randperm(7)])
+    for one, other in zip(output, mixed, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
 
 def test_everything_that_is_said_can_be_learned() -> None:
-    """Two captions, two scenes: after some steps they are told apart in every respect."""
+    """Two captions, two scenes: after some steps the predictions of each are right."""
     torch.manual_seed(0)
     head, context = LayoutHead(48), torch.randn(2, 7, 48)
     wanted = targets([draw_scene(7, index, objects=(2, 2)) for index in range(2)])

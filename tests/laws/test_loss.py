@@ -18,14 +18,14 @@ times = st.lists(st.integers(0, 999), min_size=4, max_size=4).map(torch.tensor)
 
 @given(kinds, times)
 def test_a_perfect_network_has_no_loss(kind: str, t: torch.Tensor) -> None:
-    """The network is told alpha x0 + sigma n; the answer is made from the papers' definitions."""
+    """The network receives alpha x0 + sigma n; the target follows the papers' definitions."""
     alpha = SCHEDULE.alphas_cumprod[t].sqrt().float().reshape(-1, 1, 1, 1)
     sigma = (1 - SCHEDULE.alphas_cumprod[t]).sqrt().float().reshape(-1, 1, 1, 1)
     answers = {"epsilon": NOISE, "v_prediction": alpha * NOISE - sigma * LATENTS, "sample": LATENTS}
 
-    def network(x: torch.Tensor, told: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def network(x: torch.Tensor, timesteps: torch.Tensor, condition: Condition) -> torch.Tensor:
         torch.testing.assert_close(x, alpha * LATENTS + sigma * NOISE, rtol=1e-5, atol=1e-6)
-        assert torch.equal(told, t.float())
+        assert torch.equal(timesteps, t.float())
         return answers[kind]
 
     loss = training_loss(network, SCHEDULE, kind, LATENTS, t, NOISE, Condition())
@@ -38,7 +38,7 @@ def test_a_perfect_network_has_no_loss(kind: str, t: torch.Tensor) -> None:
 def test_min_snr_is_one_loss_of_x0_for_every_prediction(
     kind: str, t: torch.Tensor, gamma: float
 ) -> None:
-    """min(SNR, gamma) |D - x0|^2, whatever the network's output means (Hang et al. 2023)."""
+    """min(SNR, gamma) |D - x0|^2, for every prediction type (Hang et al. 2023)."""
     output = normal(range(4), 0, "output", (2, 3, 3)).double()
     latents, noise = LATENTS.double(), NOISE.double()
     sigma = SCHEDULE.sigmas[t].reshape(-1, 1, 1, 1)
@@ -52,14 +52,14 @@ def test_min_snr_is_one_loss_of_x0_for_every_prediction(
 
 @given(kinds, times)
 def test_p2_is_one_loss_of_the_noise_for_every_prediction(kind: str, t: torch.Tensor) -> None:
-    """|error of the noise|^2 / (1 + SNR), whatever the output means (Choi et al. 2022, eq. 8)."""
+    """|error of the noise|^2 / (1 + SNR), for every prediction type (Choi et al. 2022, eq. 8)."""
     output = normal(range(4), 0, "output", (2, 3, 3)).double()
     latents, noise = LATENTS.double(), NOISE.double()
     sigma = SCHEDULE.sigmas[t].reshape(-1, 1, 1, 1)
     x = latents + sigma * noise
-    said = (x - denoised(kind, output, x, sigma)) / sigma
+    predicted = (x - denoised(kind, output, x, sigma)) / sigma
     snr = SCHEDULE.alphas_cumprod[t] / (1 - SCHEDULE.alphas_cumprod[t])
-    expected = (said - noise).square().mean((1, 2, 3)) / (1 + snr)
+    expected = (predicted - noise).square().mean((1, 2, 3)) / (1 + snr)
     loss = training_loss(lambda *_: output, SCHEDULE, kind, latents, t, noise, Condition(), "p2")
     torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-12)
 
@@ -108,7 +108,7 @@ def test_the_loss_reaches_the_network(kind: str) -> None:
 def test_a_place_counts_as_much_as_its_weight(kind: str, t: torch.Tensor, weight: float) -> None:
     """The loss is the mean of its places': weights of one place add up to the loss of all."""
 
-    def network(x: torch.Tensor, told: torch.Tensor, condition: Condition) -> torch.Tensor:
+    def network(x: torch.Tensor, timesteps: torch.Tensor, condition: Condition) -> torch.Tensor:
         return x.roll(1, dims=-1)
 
     def loss(weights: torch.Tensor | None) -> torch.Tensor:

@@ -97,13 +97,13 @@ def test_the_distance_is_the_papers(network: Lpips) -> None:
 @settings(max_examples=4)
 @given(st.integers(0, 2**32))
 def test_the_distance_is_one(network: Lpips, seed: int) -> None:
-    """Nothing to itself, the same both ways, never negative; a picture is judged alone."""
+    """Zero for equal pictures, symmetric, never negative, independent of the batch."""
     a, b = pictures(seed)
     assert network(a, a).tolist() == [0, 0]
-    forth, back = network(a, b), network(b, a)
-    assert torch.equal(forth, back)
-    assert (forth > 0).all()
-    torch.testing.assert_close(network(a[:1], b[:1]), forth[:1], rtol=1e-5, atol=0)
+    distance, reverse = network(a, b), network(b, a)
+    assert torch.equal(distance, reverse)
+    assert (distance > 0).all()
+    torch.testing.assert_close(network(a[:1], b[:1]), distance[:1], rtol=1e-5, atol=0)
 
 
 def test_grey_is_three_equal_channels(network: Lpips) -> None:

@@ -1,4 +1,4 @@
-"""What a preset's networks are said to cost, against sums by hand."""
+"""The reported cost of a preset's networks, against sums by hand."""
 
 from calotype.presets import measured, preset
 

@@ -1,4 +1,4 @@
-"""A picture's file gives back the whole request that makes it, and tells others what they read."""
+"""A picture's file holds its whole request, and the text that other programs read."""
 
 import contextlib
 import io
@@ -68,16 +68,16 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(requests(), TEXT, st.sampled_from(["png", "jpeg", "webp"]))
-def test_a_request_survives_its_picture(asked: Request, model: str, format: Format):
+def test_a_request_survives_its_picture(original: Request, model: str, format: Format):
     """request -> file -> request is the identity, to the last bit of every number and sign."""
     image, made = Image.new("RGB", (2, 2)), Provenance(model=model, deterministic=True, threads=2)
-    found = read_metadata(io.BytesIO(encode_picture(image, asked, made, format)))
-    assert (found.request, found.provenance, found.model) == (asked, made, model)
-    assert dict(metadata_rows(io.BytesIO(encode_picture(image, asked, made, format))))["seed"]
+    found = read_metadata(io.BytesIO(encode_picture(image, original, made, format)))
+    assert (found.request, found.provenance, found.model) == (original, made, model)
+    assert dict(metadata_rows(io.BytesIO(encode_picture(image, original, made, format))))["seed"]
 
 
 def test_what_is_too_long_for_a_jpeg_stays_out():
-    """The text goes on alone, then nothing does; the picture always."""
+    """First the request is left out, then the text; never the picture."""
     image = Image.new("RGB", (2, 2))
     for prompt, negative, text, request in (
         ("é" * 2_000, "", True, True),
@@ -91,19 +91,19 @@ def test_what_is_too_long_for_a_jpeg_stays_out():
 
 
 @given(requests())
-def test_alone_names_every_picture(asked: Request):
+def test_alone_names_every_picture(original: Request):
     """Picture k has seed S + k, or S and the k-th variation, and its row's prompt.
 
     Alone, it is picture 0 of its own request.
     """
-    made = [asked.single(k) for k in range(len(asked))]
-    varied = asked.sampling.variation_strength > 0
+    made = [original.single(k) for k in range(len(original))]
+    varied = original.sampling.variation_strength > 0
     steps = [0 if varied else k for k in range(len(made))]
-    assert [r.sampling.seed for r in made] == [asked.sampling.seed + k for k in steps]
+    assert [r.sampling.seed for r in made] == [original.sampling.seed + k for k in steps]
     assert [r.sampling.variation_seed for r in made] == [
-        asked.sampling.variation_seed + k - step for k, step in enumerate(steps)
+        original.sampling.variation_seed + k - step for k, step in enumerate(steps)
     ]
-    assert [r.prompt for r in made] == [p for p in asked.prompts for _ in range(asked.images)]
+    assert [r.prompt for r in made] == [p for p in original.prompts for _ in range(original.images)]
     for request in made:
         assert len(request) == 1
         assert request.single(0) == request
@@ -123,8 +123,8 @@ def read_as_others_do(text: str) -> tuple[str, str, dict[str, Any]]:
 
 
 @given(requests(), TEXT)
-def test_others_read_the_parameters(asked: Request, model: str):
-    alone = asked.single(0)
+def test_others_read_the_parameters(original: Request, model: str):
+    alone = original.single(0)
     prompt, negative, values = read_as_others_do(
         infotext.write_infotext(alone, Provenance(model=model))
     )
@@ -157,12 +157,12 @@ def test_parameters_as_the_web_ui_writes_them():
     )
 
 
-def asked_by(text: str) -> tuple[Request, list[str]]:
+def parsed(text: str) -> tuple[Request, list[str]]:
     return infotext.request_from_infotext(infotext.parse_infotext(text))
 
 
-def said(request: Request) -> Request:
-    """What of a request the text can say: sizes together, variations where there are any."""
+def rounded(request: Request) -> Request:
+    """The part of a request that the text can state: both sizes, variations if there are any."""
     sampling = request.sampling
     if not sampling.variation_strength:
         sampling = sampling.model_copy(update={"variation_seed": 0})
@@ -172,23 +172,23 @@ def said(request: Request) -> Request:
 
 @given(requests(), TEXT)
 @settings(max_examples=500)
-def test_what_is_written_is_read(asked: Request, model: str):
+def test_what_is_written_is_read(original: Request, model: str):
     """request -> infotext -> request is the identity, to the last bit of every number.
 
     But for a prompt with a line that begins as the negative one does: there the text says something
     else than the whole request beside it.
     """
-    alone = said(asked.single(0))
+    alone = rounded(original.single(0))
     lines = alone.prompt.split("\n")
     assume(not any(line.lstrip().startswith("Negative prompt:") for line in lines))
-    assert asked_by(infotext.write_infotext(alone, Provenance(model=model))) == (alone, [])
+    assert parsed(infotext.write_infotext(alone, Provenance(model=model))) == (alone, [])
 
 
 @given(TEXT | st.text())
 @settings(max_examples=500)
 def test_any_text_is_read(text: str):
     """Nothing in a text stops the reader, and what holds no pairs is a prompt."""
-    request, _ = asked_by(text)
+    request, _ = parsed(text)
     assert isinstance(request, Request)
     if ":" not in text:
         assert infotext.parse_infotext(text).prompt == text.rstrip()
@@ -209,7 +209,7 @@ PAIRS = st.lists(
 def test_any_pairs_are_read(prompt: str, pairs: list[tuple[str, str]]):
     """What a pair can't mean is left out and named."""
     line = ", ".join(f"{key}: {value}" for key, value in pairs)
-    request, left_out = asked_by(f"{prompt}\n{line}")
+    request, left_out = parsed(f"{prompt}\n{line}")
     assert isinstance(request, Request)
     assert all(isinstance(text, str) for text in left_out)
 
@@ -217,8 +217,8 @@ def test_any_pairs_are_read(prompt: str, pairs: list[tuple[str, str]]):
 def test_a_long_line_takes_no_time():
     """Unclosed quotes without end, which a careless pattern reads over and over."""
     for unit in ('a:"', "a" * 50, 'a:"\\', ", ", " ", "a ", "\t"):
-        asked_by("x\n" + unit * (29_000 // len(unit)) + "!")
-    asked_by('a:"' * 1_000_000)
+        parsed("x\n" + unit * (29_000 // len(unit)) + "!")
+    parsed('a:"' * 1_000_000)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["png", "jpeg", "webp"]), st.integers(0, 3000))
@@ -234,7 +234,7 @@ def test_any_bytes_are_read(damage: bytes, format: Format, place: int):
 
 def test_a_text_of_the_web_ui():
     """An old picture: a schedule in the sampler's name, a GPU's noise, what has no place here."""
-    request, left_out = asked_by(
+    request, left_out = parsed(
         "a (red:1.2) cube,\nsharp\nNegative prompt: blur,\n wood\n"
         "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 42, Size: 512x768, "
         "Model hash: 81761151, Model: sd-v1-5, Clip skip: 2, ENSD: 31337, "
@@ -261,29 +261,29 @@ def test_a_text_of_the_web_ui():
 def test_a_bare_name_before_schedules_were_told():
     """It walked evenly; "DPM++ 2M Karras" was another name."""
     for name, schedule in (("DPM++ 2M", "linspace"), ("DPM++ SDE Karras", "karras")):
-        request, _ = asked_by(f"a\nSteps: 20, Sampler: {name}, Seed: 1, Version: v1.6.0")
+        request, _ = parsed(f"a\nSteps: 20, Sampler: {name}, Seed: 1, Version: v1.6.0")
         assert request.sampling.schedule == schedule
 
 
 def test_a_mistake_in_a_list_costs_the_list_alone():
-    request, left_out = asked_by("a cube\nSteps: 20, Sampler: DDIM, CFG schedule: 2000 5")
+    request, left_out = parsed("a cube\nSteps: 20, Sampler: DDIM, CFG schedule: 2000 5")
     assert (request.prompt, request.sampling.steps) == ("a cube", 20)
     assert left_out == ["guidance_schedule: (2000.0, 5.0)"]
-    _, left_out = asked_by("a\nSteps: 2, Sampler: DDIM, Seed: 1, Tiling: True, VAE: foo.pt")
+    _, left_out = parsed("a\nSteps: 2, Sampler: DDIM, Seed: 1, Tiling: True, VAE: foo.pt")
     assert left_out == ["Tiling: True", "VAE: foo.pt"]
 
 
 def test_a_text_ends_as_it_likes():
     text = "a cube\n Negative prompt: blur\nSteps: 20, Sampler: DDIM, Seed: 3"
     for end in ("", "\n", "\r\n\r\n", "\n\t "):
-        request, _ = asked_by(text + end)
+        request, _ = parsed(text + end)
         assert (request.negative_prompt, request.sampling.seed) == ("blur", 3)
 
 
 def test_what_others_wrote_does_nothing_to_a_terminal():
     info = PngInfo()
-    told = r'Seed: 1, Foo: "\ud800", Model: "\u001b]0;x\u0007"'
-    info.add_text("parameters", f"a\x1b[31m\nSteps: 2, Sampler: DDIM, {told}")
+    rest = r'Seed: 1, Foo: "\ud800", Model: "\u001b]0;x\u0007"'
+    info.add_text("parameters", f"a\x1b[31m\nSteps: 2, Sampler: DDIM, {rest}")
     buffer = io.BytesIO()
     Image.new("RGB", (2, 2)).save(buffer, format="PNG", pnginfo=info)
     for name, text in metadata_rows(buffer):
@@ -306,7 +306,7 @@ def test_a_comment_of_either_order():
 
 
 def test_every_sampler_has_its_place():
-    """The record's names, kept apart so that it costs no torch, are those of what they name."""
+    """The record's names, in a module without torch, are those of the tables they name."""
     assert set(get_args(SamplerName)) == set(SAMPLERS) == set(WEB_UI_SAMPLERS)
     assert set(get_args(ScheduleName)) == set(SPACINGS) == set(WEB_UI_SCHEDULES)
     assert set(get_args(Sampling.model_fields["noise"].annotation)) == set(MODES)
@@ -338,20 +338,20 @@ def test_names_that_hold_a_schedule():
 
 @given(st.text(max_size=30))
 def test_any_name_is_ours_or_an_error(name):
-    told = ""
+    outcome = ""
     try:
-        told = Sampling(sampler=name).sampler
+        outcome = Sampling(sampler=name).sampler
     except ValidationError as error:
-        told = str(error)
-    assert told in SAMPLERS or "sampler" in told
+        outcome = str(error)
+    assert outcome in SAMPLERS or "sampler" in outcome
 
 
 def test_what_is_told_is_understood():
-    for ours, told in WEB_UI_SAMPLERS.items():
-        assert SAMPLERS[find_sampler(told)[0]].function is SAMPLERS[ours].function
-    for ours, told in WEB_UI_SCHEDULES.items():
-        if told not in ("Leading", "Trailing"):
-            assert Sampling(schedule=told).schedule == ours
+    for ours, theirs in WEB_UI_SAMPLERS.items():
+        assert SAMPLERS[find_sampler(theirs)[0]].function is SAMPLERS[ours].function
+    for ours, theirs in WEB_UI_SCHEDULES.items():
+        if theirs not in ("Leading", "Trailing"):
+            assert Sampling(schedule=theirs).schedule == ours
 
 
 def test_a_foreign_picture_holds_no_request(tmp_path):

@@ -74,9 +74,9 @@ def test_rows_are_independent() -> None:
         normal(range(64), 0, "x", (1024,)),
         normal(3, torch.arange(64), "x", (1024,)),
     ):
-        likeness = torch.corrcoef(rows.double()) - torch.eye(64)
+        correlation = torch.corrcoef(rows.double()) - torch.eye(64)
         # The largest of 2016 correlations, each with a standard error of 1/32.
-        assert float(likeness.abs().max()) < 5 / 32
+        assert float(correlation.abs().max()) < 5 / 32
 
 
 @given(seeds, st.integers(-5, 5), st.integers(1, 50))
@@ -119,7 +119,7 @@ LEVELS = st.floats(1e-3, 5e3)
 
 @given(LEVELS, LEVELS, LEVELS)
 def test_a_brownian_motion_adds_up(a: float, b: float, c: float) -> None:
-    """Its change over two ways is the sum of its changes over each."""
+    """Its change over two intervals is the sum of its changes over each."""
     low, middle, high = sorted((a, b, c))
     assume(low < middle < high)
     noise = Noise(seeds=(3,), shape=(64,))

@@ -1,4 +1,4 @@
-"""Noise as other programs draw it: pinned, a stream a picture, whatever the batch."""
+"""Noise as other programs draw it: pinned, one stream per picture, independent of the batch."""
 
 import pytest
 import torch

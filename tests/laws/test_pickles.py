@@ -118,10 +118,10 @@ def test_a_damaged_file_is_one_short_error_at_most(tmp_path: Path, data) -> None
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
-    told = ""
+    message = ""
     try:
         read_weights(path)
     except UserError as error:
-        told = str(error)
-    assert "\n" not in told
-    assert len(told) < 400
+        message = str(error)
+    assert "\n" not in message
+    assert len(message) < 400

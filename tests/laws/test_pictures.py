@@ -1,4 +1,4 @@
-"""Laws of reading pictures: what is in a file is what the network sees, whatever its form."""
+"""Laws of reading pictures: the network gets the content of a file in any format."""
 
 import hashlib
 import tempfile
@@ -40,7 +40,7 @@ def unit(array: np.ndarray) -> torch.Tensor:
     return values if array.dtype.kind == "f" else 2 * values / np.iinfo(array.dtype).max - 1
 
 
-def exactly(found: torch.Tensor, wanted: torch.Tensor) -> None:
+def assert_exact(found: torch.Tensor, wanted: torch.Tensor) -> None:
     """Equal but for float32's rounding of numbers up to 1."""
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), wanted, rtol=0, atol=2e-7)
@@ -52,9 +52,9 @@ def test_an_array_is_read_as_it_was_written(seed: int, side: int, count: int, dt
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "x.npy"
         np.save(path, array)
-        exactly(read_picture(path, side, count), unit(array))
+        assert_exact(read_picture(path, side, count), unit(array))
         np.save(path, np.asfortranarray(array[..., 0]))
-        exactly(read_picture(path, side, 1), unit(array[..., :1]))
+        assert_exact(read_picture(path, side, 1), unit(array[..., :1]))
 
 
 @given(seeds, st.integers(1, 9), st.integers(0, 6), st.booleans(), channels)
@@ -67,7 +67,7 @@ def test_the_middle_square_is_what_is_read(
         path = Path(name) / "x.npy"
         np.save(path, array.swapaxes(0, 1) if tall else array)
         wanted = unit(middle.swapaxes(0, 1) if tall else middle)
-        exactly(read_picture(path, side, count), wanted)
+        assert_exact(read_picture(path, side, count), wanted)
 
 
 @given(st.integers(0, 65535), sides, st.integers(1, 30), st.integers(1, 30))
@@ -76,7 +76,7 @@ def test_a_constant_stays_constant(value: int, size: int, height: int, width: in
         path = Path(name) / "x.npy"
         np.save(path, np.full((height, width, 2), value, np.uint16))
         wanted = torch.full((2, size, size), 2 * value / 65535 - 1, dtype=torch.float64)
-        exactly(read_picture(path, size, 2), wanted)
+        assert_exact(read_picture(path, size, 2), wanted)
 
 
 @given(seeds, sides, st.integers(1, 30), st.integers(1, 30))
@@ -103,7 +103,7 @@ def test_greyscale_of_16_bits_is_read_whole(dtype: str, suffix: str, tmp_path: P
     array = random_array(0, "uint16", 8, 8, 1)
     path = tmp_path / f"x{suffix}"
     Image.fromarray(array[..., 0].astype(dtype)).save(path)
-    exactly(read_picture(path, 8, 1), unit(array))
+    assert_exact(read_picture(path, 8, 1), unit(array))
     larger = read_picture(path, 16, 1)
     assert larger.shape == (1, 16, 16)
     assert float(larger.abs().max()) <= 1
@@ -114,7 +114,7 @@ def test_greyscale_of_16_bits_is_read_whole(dtype: str, suffix: str, tmp_path: P
 def test_greyscale_of_floats_is_read_as_it_is(tmp_path: Path) -> None:
     array, path = random_array(0, "float32", 8, 8, 1), tmp_path / "x.tif"
     Image.fromarray(array[..., 0]).save(path)
-    exactly(read_picture(path, 8, 1), unit(array))
+    assert_exact(read_picture(path, 8, 1), unit(array))
 
 
 @given(seeds, sides, sides, sides, st.sampled_from(["png", "tiff", "bmp"]))
@@ -207,14 +207,14 @@ def test_a_damaged_array_is_one_short_error_at_most(tmp_path: Path, data) -> Non
     for _ in range(data.draw(st.integers(0, 8))):
         raw[data.draw(st.integers(0, 159))] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.integers(0, len(raw)))])
-    told = f"{path}: "
+    message = f"{path}: "
     try:
         read_picture(path, 4, 2)
     except UserError as error:
-        told = str(error)
-    assert told.startswith(f"{path}: ")
-    assert "\n" not in told
-    assert len(told) < 400
+        message = str(error)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    assert len(message) < 400
 
 
 @pytest.mark.filterwarnings("ignore:overflow")

@@ -1,4 +1,4 @@
-"""Laws of the UNet's plan: its channels add up, and the modules are what it says."""
+"""Laws of the UNet's plan: its channels add up, and the modules match it."""
 
 from dataclasses import replace
 
@@ -104,8 +104,10 @@ def test_every_plan_runs_at_any_size(config, height, width):
     config = replace(config, cross_attention_dim=context)
     network = UNet(config)
     x = torch.zeros(1, 4, height, width)
-    told = Condition(context=torch.zeros(1, 2, context)) if config.reads_context else Condition()
-    out = network(x, torch.tensor([5]), told)
+    condition = (
+        Condition(context=torch.zeros(1, 2, context)) if config.reads_context else Condition()
+    )
+    out = network(x, torch.tensor([5]), condition)
     assert out.shape == x.shape
 
 

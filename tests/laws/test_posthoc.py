@@ -29,8 +29,8 @@ def test_the_parts_of_all_steps_make_the_average(halflife: int, seen: list[int])
         average.update(after, int(size))
     parts = kept_profile(halflife, seen)
     assert parts.sum() == pytest.approx(1)
-    told = (torch.from_numpy(parts)[:, None, None] * drawn).sum(0)
-    torch.testing.assert_close(average.state()["weight"], told)
+    expected = (torch.from_numpy(parts)[:, None, None] * drawn).sum(0)
+    torch.testing.assert_close(average.state()["weight"], expected)
 
 
 @given(st.just(0) | halflives, halflives, runs)
@@ -71,8 +71,8 @@ def test_weights_count_half_after_the_halflife(halflife: int, size: int) -> None
 def test_the_more_checkpoints_the_nearer() -> None:
     """A run of 1,000 steps that kept its average over 500 samples: that over 3,000."""
     seen = list(range(16, 16_001, 16))
-    misfits = [
+    errors = [
         mixture(500, 3_000, seen, range(1_000 // count, 1_001, 1_000 // count)).misfit
         for count in (2, 5, 10, 20, 50)
     ]
-    assert misfits == sorted(misfits, reverse=True)
+    assert errors == sorted(errors, reverse=True)

@@ -57,7 +57,7 @@ def test_the_network_sees_unit_variance(kind: str, sigma: torch.Tensor) -> None:
 
 @given(kinds, st.lists(st.integers(0, 999), min_size=3, max_size=3), tensors)
 def test_denoiser_tells_the_network_x_t_and_t(kind: str, ts: list[int], x: torch.Tensor) -> None:
-    """One level a row; x_t = alpha x; the timestep exact, in float32 whatever x is in."""
+    """One level per row; x_t = alpha x; the timestep is exact, in float32 for any type of x."""
     schedule = SchedulerConfig(prediction_type=kind).schedule
     t = torch.tensor(ts)
     seen = []
@@ -68,9 +68,9 @@ def test_denoiser_tells_the_network_x_t_and_t(kind: str, ts: list[int], x: torch
 
     x = x.unsqueeze(-1)
     Denoiser(network, schedule, kind)(x, schedule.sigma(t), Condition())
-    ((x_t, told),) = seen
-    assert told.dtype == torch.float32
-    assert torch.equal(told, t.float())
+    ((x_t, timesteps),) = seen
+    assert timesteps.dtype == torch.float32
+    assert torch.equal(timesteps, t.float())
     alpha = schedule.alphas_cumprod[t].sqrt().reshape(-1, 1, 1, 1)
     torch.testing.assert_close(x_t, alpha * x, rtol=1e-12, atol=0)
 

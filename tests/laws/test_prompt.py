@@ -101,9 +101,9 @@ def test_weights_are_those_of_the_programs() -> None:
     empty = encode([""])[0]
     weights = torch.ones(LONGEST, 1)
     weights[2] = 1.3
-    a1111, comfy = (encode(["red (cube:1.3)"], way)[0] for way in ("a1111", "comfy"))
-    louder = z * weights
-    torch.testing.assert_close(a1111, louder * (z.mean() / louder.mean()))
+    a1111, comfy = (encode(["red (cube:1.3)"], weighting)[0] for weighting in ("a1111", "comfy"))
+    scaled = z * weights
+    torch.testing.assert_close(a1111, scaled * (z.mean() / scaled.mean()))
     torch.testing.assert_close(comfy, empty + (z - empty) * weights)
     assert torch.equal(encode(["(red:1) cube"], "comfy")[0], z)
 

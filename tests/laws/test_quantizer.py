@@ -27,15 +27,15 @@ def test_each_place_becomes_the_nearest_vector(seed: int, size: int, channels: i
     book, latents = Quantizer(size, channels).double(), torch.randn(2, channels, 3, 4).double()
     found = book(latents)
     torch.testing.assert_close(found.latents, book.look_up(found.indices), rtol=0, atol=1e-12)
-    apart = (latents[:, None] - book.embedding.weight[None, :, :, None, None]).square().sum(2)
+    distances = (latents[:, None] - book.embedding.weight[None, :, :, None, None]).square().sum(2)
     nearest = (latents - book.look_up(found.indices)).square().sum(1)
-    torch.testing.assert_close(nearest, apart.min(dim=1).values, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(nearest, distances.min(dim=1).values, rtol=1e-9, atol=1e-12)
     again = book(found.latents)
     assert torch.equal(book.look_up(again.indices), book.look_up(found.indices)), "idempotent"
 
 
 def test_the_gradient_goes_straight_through():
-    """As if nothing were quantised; the codebook learns from its own loss alone."""
+    """As without quantisation; the codebook learns from its own loss only."""
     book, latents = Quantizer(7, 3), torch.randn(2, 3, 4, 4, requires_grad=True)
     weights = torch.randn(2, 3, 4, 4)
     (book(latents).latents * weights).sum().backward()

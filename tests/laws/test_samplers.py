@@ -25,7 +25,7 @@ spacings = st.sampled_from([None, *SPACINGS])
 
 
 def toy(x: Tensor, sigma: float) -> Tensor:
-    """A nonlinear denoiser, to tell apart what is equal on linear ones only."""
+    """A nonlinear denoiser, it separates samplers that are equal on linear ones."""
     return torch.tanh(x / math.hypot(1, sigma)) + 0.1 * x.roll(1, 1) / (1 + sigma**2)
 
 
@@ -65,7 +65,7 @@ def textbook_ddpm(x: Tensor, alphas_cumprod: list[float]) -> Tensor:
     return x
 
 
-def in_vp(sigmas: Tensor) -> list[float]:
+def alphas_cumprod_of(sigmas: Tensor) -> list[float]:
     return (1 / (1 + sigmas**2)).tolist()
 
 
@@ -75,7 +75,7 @@ def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
 ) -> None:
     config = SchedulerConfig(set_alpha_to_one=to_one)
     sigmas = make_path(config, "ddim", None, steps).sigmas
-    alphas_cumprod = in_vp(sigmas)
+    alphas_cumprod = alphas_cumprod_of(sigmas)
     # Noise of the size of the prior, at the first level.
     start = math.hypot(1, float(sigmas[0]))
     expected = textbook_ddim(NOISE.start().double(), alphas_cumprod, eta)
@@ -89,7 +89,7 @@ def test_ddim_and_euler_ancestral_are_the_textbook_ddim(
 def test_ddpm_is_the_textbook_posterior(steps: int) -> None:
     """Also on all 1000 timesteps, as it was trained: leading timesteps, down from the last."""
     path = make_path(CONFIG, "ddpm", None, steps)
-    expected = textbook_ddpm(NOISE.start().double(), in_vp(path.sigmas))
+    expected = textbook_ddpm(NOISE.start().double(), alphas_cumprod_of(path.sigmas))
     x = last("ddpm", path.sigmas, scale=path.start) * path.final_alpha
     torch.testing.assert_close(x, expected, rtol=0, atol=1e-11)
     torch.testing.assert_close(
@@ -156,12 +156,12 @@ def test_adams_bashforth_is_exact_on_polynomials(weights: list[float], steps: in
             name, lambda x, s, slope=slope: x - s * slope(s), torch.zeros(1).double(), sigmas, NOISE
         )
         steps_made = [*steps_walked]
-        begun = steps_made[past - 2]
+        first = steps_made[past - 2]
         # A DEIS walk this short ends with a step of first order.
-        last_made = steps_made[-2 if name == "deis" and steps < 15 else -1]
-        end = float(last_made.sigma)
-        expected = whole(end) - whole(begun.sigma)
-        assert float(last_made.x - begun.x) == pytest.approx(expected, abs=1e-8)
+        last_step = steps_made[-2 if name == "deis" and steps < 15 else -1]
+        end = float(last_step.sigma)
+        expected = whole(end) - whole(first.sigma)
+        assert float(last_step.x - first.x) == pytest.approx(expected, abs=1e-8)
 
 
 @settings(max_examples=20)  # of six walks each, two of which draw noise at every step
@@ -193,16 +193,18 @@ def test_a_restart_goes_up_where_it_says(steps: int) -> None:
 def test_a_denoiser_that_knows_the_answer_ends_there(
     name: str, spacing: str | None, steps: int, to_one: bool
 ) -> None:
-    """From any start, whatever noise is added, to x0 plus the noise of the path's end."""
+    """From any start, with any added noise, the result is x0 plus the noise of the path's end."""
     answer = torch.linspace(-1, 1, 72, dtype=torch.float64).reshape(2, 4, 3, 3)
     path = make_path(SchedulerConfig(set_alpha_to_one=to_one), name, spacing, steps)
-    walked = [*walk(name, lambda x, sigma: answer, NOISE.start() * path.start, path.sigmas, NOISE)]
-    assert [step.index for step in walked] == list(range(steps))
-    assert [step.sigma for step in walked] == path.sigmas[1:].tolist()
+    steps_made = [
+        *walk(name, lambda x, sigma: answer, NOISE.start() * path.start, path.sigmas, NOISE)
+    ]
+    assert [step.index for step in steps_made] == list(range(steps))
+    assert [step.sigma for step in steps_made] == path.sigmas[1:].tolist()
     end = float(path.sigmas[-1])
     # Unit noise of 72 values stays below 5; deterministic walks keep their first.
     start = path.start / float(path.sigmas[0])
-    assert float((walked[-1].x - answer).abs().max()) <= 5 * end * max(1, start) + 1e-6
+    assert float((steps_made[-1].x - answer).abs().max()) <= 5 * end * max(1, start) + 1e-6
 
 
 @given(st.sampled_from(FALLING), spacings, st.integers(1, 1000))
@@ -298,9 +300,9 @@ def test_a_walk_does_nothing_until_it_is_asked() -> None:
         return toy(x, sigma)
 
     path = make_path(CONFIG, "euler", None, 20)
-    walked = walk("euler", denoise, NOISE.start() * path.start, path.sigmas, NOISE)
+    steps_made = walk("euler", denoise, NOISE.start() * path.start, path.sigmas, NOISE)
     assert not calls
-    next(walked)
+    next(steps_made)
     assert calls == [float(path.sigmas[0])]
 
 

@@ -1,4 +1,4 @@
-"""Captions: whatever they say is true; they vary, and their words are few."""
+"""Captions are true and varied, and have a small vocabulary."""
 
 import re
 from collections import Counter
@@ -23,18 +23,18 @@ def samples(objects: tuple[int, int], count: int) -> list[tuple[Scene, str]]:
 @given(seed=seeds, variant=st.integers(0, 2**64 - 1), objects=ranges)
 def test_what_captions_state_is_true(seed, variant, objects):
     scene = draw_scene(seed, objects=objects, split="all")
-    said = check(caption(scene, seed, variant), scene)
-    assert said.attributes >= 2 * len(scene.objects)  # shape and colour at least
+    statements = check(caption(scene, seed, variant), scene)
+    assert statements.attributes >= 2 * len(scene.objects)  # shape and colour at least
 
 
 @given(seed=seeds, objects=ranges)
 def test_the_canonical_caption_states_everything(seed, objects):
     scene = draw_scene(seed, objects=objects, split="all")
-    said = check(describe(scene), scene)
-    assert said.grounds == {scene.ground.kind}
-    assert said.attributes >= 4 * len(scene.objects)
+    statements = check(describe(scene), scene)
+    assert statements.grounds == {scene.ground.kind}
+    assert statements.attributes >= 4 * len(scene.objects)
     count = len(scene.objects)
-    assert len({frozenset((a, b)) for a, _, b in said.orders}) == count * (count - 1) // 2
+    assert len({frozenset((a, b)) for a, _, b in statements.orders}) == count * (count - 1) // 2
 
 
 def other_scenes(scene: Scene) -> list[Scene]:
@@ -52,16 +52,16 @@ def other_scenes(scene: Scene) -> list[Scene]:
 
 
 def test_the_reader_of_this_test_notices_every_kind_of_untruth():
-    """Colour is always said; the other four in these shares of captions at least."""
-    noticed, count = Counter(), 300
+    """Colour is always stated; the other four in these shares of captions at least."""
+    detected, count = Counter(), 300
     for scene, text in samples((2, 2), count):
         for kind, other in enumerate(other_scenes(scene)):
             try:
                 check(text, other)
             except Untrue:
-                noticed[kind] += 1
-    assert noticed[0] == count
-    assert all(noticed[kind] > 0.4 * count for kind in range(1, 5)), noticed
+                detected[kind] += 1
+    assert detected[0] == count
+    assert all(detected[kind] > 0.4 * count for kind in range(1, 5)), detected
 
 
 def test_captions_are_pure_functions_of_scene_seed_and_variant():
@@ -75,16 +75,16 @@ def test_captions_are_pure_functions_of_scene_seed_and_variant():
 @pytest.mark.parametrize("objects", [(1, 1), (2, 2), (3, 3)])
 def test_attributes_are_sometimes_left_out_and_orders_swapped(objects):
     stated = [(scene, check(text, scene)) for scene, text in samples(objects, 200)]
-    grounds = sum(bool(said.grounds) for _, said in stated)
-    full = sum(said.attributes >= 4 * len(scene.objects) for scene, said in stated)
+    grounds = sum(bool(statements.grounds) for _, statements in stated)
+    full = sum(statements.attributes >= 4 * len(scene.objects) for scene, statements in stated)
     assert 100 < grounds < 190
     assert 4 < full < 160
     if objects == (2, 2):
-        assert 130 < sum(bool(said.orders) for _, said in stated) < 200
-        words = Counter(word for _, said in stated for _, word, _ in said.orders)
+        assert 130 < sum(bool(statements.orders) for _, statements in stated) < 200
+        words = Counter(word for _, statements in stated for _, word, _ in statements.orders)
         assert set(words) == {"left", "right", "front", "behind"}
-        firsts = Counter(said.named[0] for _, said in stated)
-        assert min(firsts.values()) > 60  # either object is named first
+        first_named = Counter(statements.named[0] for _, statements in stated)
+        assert min(first_named.values()) > 60  # either object is named first
 
 
 def test_the_vocabulary_is_small():

@@ -1,4 +1,4 @@
-"""Scenes are pure functions of (seed, index), never ambiguous, and keep held-out pairs apart."""
+"""Scenes are pure functions of (seed, index), never ambiguous, and held-out pairs are separate."""
 
 import math
 from collections import Counter
@@ -99,8 +99,8 @@ def test_margins_hold(seed, index, objects, split):
         assert math.degrees(thing.turn) % 90 == pytest.approx(45, abs=30)
     for first, second in combinations(things, 2):
         assert (first.colour, first.shape) != (second.colour, second.shape)
-        lies = relation(first, second)
-        assert lies.side or lies.depth
+        position = relation(first, second)
+        assert position.side or position.depth
         assert math.hypot(first.x - second.x, first.y - second.y) > footprint(first, second)
 
 
@@ -112,7 +112,7 @@ def footprint(first: SceneObject, second: SceneObject) -> float:
 
 @given(seed=seeds, index=indices)
 def test_small_and_large_are_told_apart_in_the_picture(seed, index):
-    """Of two objects of one shape, the large one looks larger even where it stands behind."""
+    """Of two objects of one shape, the large one appears larger even if it is behind."""
     things = draw_scene(seed, index, objects=(2, 3), split="all").objects
     for first, second in combinations(things, 2):
         if first.shape == second.shape and first.size != second.size:

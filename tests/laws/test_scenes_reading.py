@@ -1,4 +1,4 @@
-"""Laws of reading pictures of scenes: what is read of a picture that says all, and the verdicts."""
+"""Laws of reading pictures of scenes: readings of perfect predictions, and the verdicts."""
 
 from dataclasses import replace
 
@@ -23,17 +23,17 @@ drawn = st.builds(
 
 
 def perfect(wanted: torch.Tensor) -> Reader:
-    """A network that says what the targets say, whatever it is shown."""
+    """A network that predicts the targets for any input."""
     parts = [wanted[:, :1].logit(eps=1e-6)]
     for index, width in zip(wanted[:, 1:5].unbind(1), WIDTHS, strict=True):
         choices = torch.nn.functional.one_hot(index.long().clamp(min=0), width)
         parts.append(choices.permute(0, 3, 1, 2).float() * 20)
     grounds = torch.nn.functional.one_hot(wanted[:, 7, 0, 0].long(), 5).float() * 20
-    said = torch.cat([*parts, wanted[:, 5:7]], dim=1), grounds
+    logits = torch.cat([*parts, wanted[:, 5:7]], dim=1), grounds
 
     class Perfect(Reader):
         def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            return said
+            return logits
 
     return Perfect()
 
@@ -60,8 +60,8 @@ def test_what_says_the_targets_is_read_as_the_truth(scene: Scene) -> None:
     for seen, true in zip(found, expected, strict=True):
         # Targets are in float32: 1e-7 of 16 cells, magnified where the ground is seen flat.
         assert (seen.column, seen.y) == pytest.approx((true.column, true.y), abs=1e-4)
-    said = perfect(wanted)(torch.zeros(0))
-    found = losses(*said, wanted)
+    logits = perfect(wanted)(torch.zeros(0))
+    found = losses(*logits, wanted)
     shared = torch.distributions.Bernoulli(wanted[:, 0]).entropy().mean() * 16
     assert found.pop("presence").item() == pytest.approx(shared.item(), abs=1e-2)
     assert sum(found.values()) < 1e-2
@@ -92,7 +92,7 @@ def test_the_order_of_objects_is_no_matter(scene: Scene, order: list[int]) -> No
 
 @given(drawn, st.sampled_from(ATTRIBUTES), st.data())
 def test_one_wrong_attribute_is_named(scene: Scene, name: str, data: st.DataObject) -> None:
-    """Where one object alone could be meant, the one mistake is found, and nothing else."""
+    """If the matching of objects is unique, the one mistake is found, and nothing else."""
     seen = truth(scene)
     first = seen.objects[0]
     other = data.draw(st.sampled_from([v for v in VALUES[name] if v != getattr(first, name)]))

@@ -58,8 +58,8 @@ def test_keys_tell_collections_apart():
 
 def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
     folder, sheet = tmp_path / "a" / "scenes", tmp_path / "sheet.png"
-    asked = ["--count", "5", "--size", "24", "--seed", "9", "--objects", "1..3"]
-    assert main(["scenes", *asked, "--write", str(folder), "--grid", str(sheet)]) == 0
+    options = ["--count", "5", "--size", "24", "--seed", "9", "--objects", "1..3"]
+    assert main(["scenes", *options, "--write", str(folder), "--grid", str(sheet)]) == 0
     assert capsys.readouterr().out.split() == [str(sheet), str(folder)]
     source = SceneSource(9, 5, size=24, objects=(1, 3))
     for index, example in enumerate(source.examples(range(5))):
@@ -73,7 +73,7 @@ def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--count", "0", "--grid", "x.png"], "--count = 0: must be an integer of 1 or more"),
         (["--size", "4", "--grid", "x.png"], "--size = 4"),
@@ -88,14 +88,16 @@ def test_command_writes_pictures_captions_and_a_sheet(tmp_path, capsys):
         (["--split", "trian", "--grid", "x.png"], 'did you mean "train"'),
     ],
 )
-def test_mistakes_end_in_one_line_and_leave_nothing(tmp_path, monkeypatch, capsys, options, told):
+def test_mistakes_end_in_one_line_and_leave_nothing(
+    tmp_path, monkeypatch, capsys, options, message
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     assert main(["scenes", *options]) == 2
     error = capsys.readouterr().err
-    assert told in error
+    assert message in error
     assert error.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -104,15 +106,15 @@ def test_the_share_of_plain_captions() -> None:
     """All, none, or as many as asked for; whichever it is, the pictures have the same key."""
     numbers = range(400)
     varied, plain, both = (SceneSource(seed=3, count=400, plain=share) for share in (0, 1, 0.7))
-    said = {
+    wordings = {
         number: {describe(plain.scene(number), material) for material in (True, False)}
         for number in numbers
     }
     captions = {each: each.captions(numbers, [1] * 400) for each in (varied, plain, both)}
-    assert all(text in said[k] for k, text in enumerate(captions[plain]))
+    assert all(text in wordings[k] for k, text in enumerate(captions[plain]))
     kept = [a == b for a, b in zip(captions[both], captions[varied], strict=True)]
     others = [k for k in numbers if not kept[k]]
-    assert all(captions[both][k] in said[k] for k in others)
+    assert all(captions[both][k] in wordings[k] for k in others)
     # Five deviations of 400 draws; a varied caption may chance to be worded plainly.
     assert abs(len(others) / 400 - 0.7) < 0.12
     assert varied.key == plain.key == both.key

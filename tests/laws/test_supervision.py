@@ -1,4 +1,4 @@
-"""Laws of deep supervision: whom it listens to, who learns from it, what it costs the UNet."""
+"""Laws of deep supervision: its inputs, its gradients and its cost for the UNet."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def test_the_blocks_up_to_the_one_that_is_heard_learn_and_no_later_one() -> None
 
 
 def test_each_pass_is_heard_once() -> None:
-    """What was said of one batch is never compared with another."""
+    """Predictions for one batch are never compared with the targets of another."""
     _, head, _ = passed()
     head(targets(SCENES))
     with pytest.raises(ValueError, match="not enough values"):
@@ -46,7 +46,7 @@ def test_each_pass_is_heard_once() -> None:
 
 
 def test_everything_that_is_said_can_be_learned() -> None:
-    """Two noises, two scenes: after some steps they are told apart in every respect."""
+    """Two noises, two scenes: after some steps the predictions of each are right."""
     unet, head, _ = passed()
     x = torch.randn(2, unet.config.in_channels, 16, 16)
     condition = Condition(context=torch.randn(2, 3, unet.config.cross_attention_dim))

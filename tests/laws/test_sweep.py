@@ -45,16 +45,16 @@ def value(request: Request, name: str) -> object:
 
 
 @given(sweeps())
-def test_every_combination_is_made_once(asked: Sweep):
+def test_every_combination_is_made_once(sweep: Sweep):
     """Picture k has the values of its place, the first field's fastest, all else of the base."""
-    places = [asked.place(k) for k in range(len(asked))]
-    counts = [len(values) for values in asked.over.values()]
-    assert len(set(places)) == len(asked) == math.prod(counts)
+    places = [sweep.place(k) for k in range(len(sweep))]
+    counts = [len(values) for values in sweep.over.values()]
+    assert len(set(places)) == len(sweep) == math.prod(counts)
     for k, place in enumerate(places):
-        alone = asked.single(k)
-        for (name, values), number in zip(asked.over.items(), place, strict=True):
+        alone = sweep.single(k)
+        for (name, values), number in zip(sweep.over.items(), place, strict=True):
             assert value(alone, name) == values[number]
-        for name in set(SWEEPABLE) - asked.over.keys():
+        for name in set(SWEEPABLE) - sweep.over.keys():
             assert value(alone, name) == value(BASE, name)
         assert k == sum(n * math.prod(counts[:axis]) for axis, n in enumerate(place))
 
@@ -67,9 +67,9 @@ LENGTHS = st.builds(
 
 
 @given(sweeps(), st.integers(1, 5) | st.none(), st.data())
-def test_what_is_made_side_by_side(asked: Sweep, size: int | None, data: st.DataObject):
+def test_what_is_made_side_by_side(sweep: Sweep, size: int | None, data: st.DataObject):
     """Every picture is in one batch, in order within its key; contexts are at most doubled."""
-    singles = [asked.single(k) for k in range(len(asked))]
+    singles = [sweep.single(k) for k in range(len(sweep))]
     lengths = data.draw(st.lists(LENGTHS, min_size=len(singles), max_size=len(singles)))
     of_request = {id(single): each for single, each in zip(singles, lengths, strict=True)}
     found = list(batches(singles, lambda single: of_request[id(single)], size))
@@ -89,12 +89,12 @@ def test_what_is_made_side_by_side(asked: Sweep, size: int | None, data: st.Data
 
 
 def test_a_sweep_survives_json():
-    asked = Sweep(base=BASE, over={"schedule": (None, "Karras"), "steps": (1, 2)})
-    assert Sweep.model_validate_json(asked.model_dump_json()) == asked
+    sweep = Sweep(base=BASE, over={"schedule": (None, "Karras"), "steps": (1, 2)})
+    assert Sweep.model_validate_json(sweep.model_dump_json()) == sweep
 
 
 @pytest.mark.parametrize(
-    ("over", "told"),
+    ("over", "message"),
     [
         ({}, "at least 1"),
         ({"stps": (1,)}, 'did you mean "steps"'),
@@ -106,16 +106,16 @@ def test_a_sweep_survives_json():
         ({"seed": tuple(range(200)), "steps": tuple(range(1, 100))}, "at most 10,000"),
     ],
 )
-def test_what_cannot_be_swept(over: dict, told: str):
-    with pytest.raises(ValidationError, match=told):
+def test_what_cannot_be_swept(over: dict, message: str):
+    with pytest.raises(ValidationError, match=message):
         Sweep(base=BASE, over=over)
 
 
 def test_a_sheet_shows_each_picture_at_its_place():
-    """Across, down, from sheet to sheet, whatever the order in which they were made."""
-    asked = Sweep(base=BASE, over={"steps": (1, 2, 3), "seed": (7, 8), "sampler": ("ddim", "lms")})
+    """Across, down, from sheet to sheet, in any order of making."""
+    sweep = Sweep(base=BASE, over={"steps": (1, 2, 3), "seed": (7, 8), "sampler": ("ddim", "lms")})
     images = {k: Image.new("RGB", (20, 20), (k * 20, 0, 99)) for k in reversed(range(12))}
-    pixels = np.asarray(sweep_sheet(asked, images))
+    pixels = np.asarray(sweep_sheet(sweep, images))
     corners = [np.argwhere((pixels == (k * 20, 0, 99)).all(-1))[0].tolist() for k in range(12)]
     assert all((pixels == (k * 20, 0, 99)).all(-1).sum() == 400 for k in range(12)), "all is seen"
     assert corners == sorted(corners), "in the order in which one reads"

@@ -141,16 +141,19 @@ def test_inspect_tells_of_a_codebook(with_codebook: Path, tmp_path: Path, capsys
         scatter(autoencoder.places(held.config, [*held.tensors]), held.tensors),
         tmp_path / "alone.safetensors",
     )
-    told = {}
+    described = {}
     for path in (with_codebook, vae, tmp_path / "alone.safetensors"):
         assert main(["inspect", str(path)]) == 0
         rows = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
         assert rows["latents"] == "3 channels, 1/2 of the picture's side"
         assert rows["codebook"] == "50 vectors"
-        told[path.name] = rows
-    assert told["vae"]["family"] == "an autoencoder, VQModel"
-    assert told["vae"]["scaling_factor"] == "1 (config.json)"
-    assert told["alone.safetensors"]["scaling_factor"] == "1 (assumed: not inferable from tensors)"
+        described[path.name] = rows
+    assert described["vae"]["family"] == "an autoencoder, VQModel"
+    assert described["vae"]["scaling_factor"] == "1 (config.json)"
+    assert (
+        described["alone.safetensors"]["scaling_factor"]
+        == "1 (assumed: not inferable from tensors)"
+    )
 
 
 @pytest.mark.parametrize(

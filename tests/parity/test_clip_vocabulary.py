@@ -46,10 +46,10 @@ CORPUS = {
     "grammar": ("(red:1.3), [[dull]] {a|b}", "\\(x\\)", "a:b::c", "<lora:x:0.8>", "BREAK AND"),
 }
 CLIP = Tokenizer(clip_vocabulary())
-SAID = [text for texts in CORPUS.values() for text in texts]
+CORPUS_TEXTS = [text for texts in CORPUS.values() for text in texts]
 TEXTS = st.lists(
     st.one_of(
-        st.sampled_from(SAID + WORDS),
+        st.sampled_from(CORPUS_TEXTS + WORDS),
         st.text(max_size=20),
         st.characters(categories=["Mn", "Mc", "Cc", "Cf", "Zs", "So", "Lo", "No"]),
     ),

@@ -116,9 +116,9 @@ def test_half_precision_files_compute_in_float32_on_a_cpu(folder: Path, tmp_path
     }
     full, half = state(load(folder)), state(load(tmp_path / "half"))
     assert all(torch.equal(half[key], full[key].half().float()) for key in full)
-    asked = load(tmp_path / "half", dtype=torch.float16)
-    assert asked.dtype == torch.float16
-    assert asked.autoencoder.encoder.conv_in.weight.dtype == torch.float32, "force_upcast"
+    loaded = load(tmp_path / "half", dtype=torch.float16)
+    assert loaded.dtype == torch.float16
+    assert loaded.autoencoder.encoder.conv_in.weight.dtype == torch.float32, "force_upcast"
 
 
 def test_half_precision_variant_alone(folder: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_crash_while_saving_leaves_no_folder(
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def parted(folder: Path) -> None:
+def sharded(folder: Path) -> None:
     """The UNet's file as diffusers writes what is too large for one."""
     made = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
     (folder / "unet/diffusion_pytorch_model.safetensors").unlink()
@@ -205,7 +205,7 @@ def halved(folder: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("form", [parted, pickled, halved], ids=lambda form: form.__name__)
+@pytest.mark.parametrize("form", [sharded, pickled, halved], ids=lambda form: form.__name__)
 def test_other_forms_of_the_same_weights(
     form, theirs: tuple[Path, diffusers.StableDiffusionPipeline]
 ) -> None:

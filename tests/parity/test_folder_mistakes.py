@@ -124,8 +124,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_folders_end_in_one_line(name: str, folder: Path) -> None:
     """The message names the file, what was expected and what was found."""
-    spoil, words = BAD[name]
-    spoil(folder)
+    damage, words = BAD[name]
+    damage(folder)
     with pytest.raises(UserError) as caught:
         load(folder)
     message = str(caught.value)

@@ -45,8 +45,8 @@ def test_a_unet_of_eight_heads_a_level(name):
     config = unet_config(name)
     assert {config.heads(level) for level in range(len(config.block_out_channels))} == {8}
     with torch.device("meta"):
-        said = replace(config, attention_head_dim=config.block_out_channels[0]).to_json()
-        assert shapes(UNet(config)) == shapes(reference(said))
+        published = replace(config, attention_head_dim=config.block_out_channels[0]).to_json()
+        assert shapes(UNet(config)) == shapes(reference(published))
 
 
 @pytest.mark.parametrize("name", UNETS)

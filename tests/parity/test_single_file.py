@@ -76,15 +76,17 @@ def test_diffusers_reads_our_names_as_the_same_tensors(parts) -> None:
 def test_the_published_files_have_the_names_that_diffusers_expects(family) -> None:
     """Full size, on "meta": names and shapes alone."""
 
-    def told(tensors: Tensors) -> dict[str, torch.Size]:
+    def shapes_of(tensors: Tensors) -> dict[str, torch.Size]:
         return {name: tensor.shape for name, tensor in tensors.items()}
 
     ours = on_meta(UNET, family.unet)
     named = there(UNET, family.unet, ours, compvis.unet_places)
-    assert told(convert_ldm_unet_checkpoint(named, family.unet.to_json())) == told(ours)
+    assert shapes_of(convert_ldm_unet_checkpoint(named, family.unet.to_json())) == shapes_of(ours)
     ours = on_meta(AUTOENCODER_KL, family.autoencoder)
     named = there(AUTOENCODER_KL, family.autoencoder, ours, compvis.autoencoder_places)
-    assert told(convert_ldm_vae_checkpoint(named, family.autoencoder.to_json())) == told(ours)
+    assert shapes_of(convert_ldm_vae_checkpoint(named, family.autoencoder.to_json())) == shapes_of(
+        ours
+    )
     if family.text.hidden_size == 1024:
         ours = on_meta(CLIP_TEXT, family.text)
         named = there(CLIP_TEXT, family.text, ours, compvis.openclip_places)
@@ -92,7 +94,7 @@ def test_the_published_files_have_the_names_that_diffusers_expects(family) -> No
         class Encoder:
             config = family.text
 
-        assert told(convert_open_clip_checkpoint(Encoder, named)) == told(ours)
+        assert shapes_of(convert_open_clip_checkpoint(Encoder, named)) == shapes_of(ours)
 
 
 @pytest.mark.parametrize("dtype", [None, torch.float16])
@@ -249,7 +251,7 @@ def test_other_forms_of_names_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "asked", "prediction", "side"),
+    ("steps", "expected", "prediction", "side"),
     [
         (875_000, None, "epsilon", 64),
         (None, "v_prediction", "v_prediction", 96),
@@ -257,10 +259,10 @@ def test_other_forms_of_names_are_understood() -> None:
         (None, "epsilon", "epsilon", 64),
     ],
 )
-def test_a_model_of_v_is_one_of_larger_pictures(steps, asked, prediction, side) -> None:
+def test_a_model_of_v_is_one_of_larger_pictures(steps, expected, prediction, side) -> None:
     single = published(FAMILIES[2], ema=False)
     parts = with_prediction_type(
-        single_file_parts(SingleFile(single.path, single.tensors, steps=steps)), asked
+        single_file_parts(SingleFile(single.path, single.tensors, steps=steps)), expected
     )
     assert parts.scheduler.prediction_type == prediction
     assert parts.unet.config.sample_size == side
@@ -268,14 +270,14 @@ def test_a_model_of_v_is_one_of_larger_pictures(steps, asked, prediction, side) 
 
 
 @pytest.mark.parametrize(
-    ("apart", "prediction", "words"),
+    ("offset", "prediction", "words"),
     [(-1.5, "v_prediction", "-1.50"), (0.1, "epsilon", "0.10"), (-0.6, "epsilon", "neither")],
 )
-def test_a_trial_tells_what_a_unet_predicts(apart: float, prediction: str, words: str) -> None:
+def test_a_trial_tells_what_a_unet_predicts(offset: float, prediction: str, words: str) -> None:
     class Shifted(UNet):
         def forward(self, x, t, condition):
             assert t.item() == 999
-            return x + apart
+            return x + offset
 
     found, rule = detect_prediction(Shifted(unet_config("tiny")))
     assert found == prediction
