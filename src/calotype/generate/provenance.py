@@ -7,9 +7,9 @@ from typing import Annotated
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from calotype import __version__
 from calotype.checkpoints.hashes import model_hash
 from calotype.model import LatentDiffusion
+from calotype.names import VERSION
 
 ShortText = Annotated[str, Field(max_length=1_000)]
 
@@ -58,7 +58,7 @@ def provenance_of(model: LatentDiffusion, deterministic: bool = False) -> Proven
         model=model.name[:1_000],
         model_hash=model_hash(model.files),
         vae_hash=model_hash(vae),
-        version=__version__,
+        version=VERSION,
         torch=torch.__version__,
         device=_device_name(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
