@@ -1,4 +1,4 @@
-"""Source: what every collection of captioned pictures offers, and how its settings open it."""
+"""Source: the protocol of collections of pictures, with the settings that open one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ class Source(Protocol):
 
     @property
     def key(self) -> str:
-        """Names the content; equal keys mean equal pictures, so caches go by it."""
+        """Identifies the content: equal keys mean equal pictures. Caches are named by it."""
         ...
 
     @property
     def bits(self) -> int:
-        """How many bits of each channel are worth keeping: 8 or 16."""
+        """Bits of each channel that a cache must keep: 8 or 16."""
         ...
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         ...
 
     def examples(self, indices: Sequence[int]) -> list[Example]:
-        """The pictures of these numbers, with the first of their captions."""
+        """The pictures of these indices, with the first of their captions."""
         ...
 
     def known(self, indices: Sequence[int], variants: Sequence[int]) -> Known:
-        """What is known about the pictures of these numbers, "captions" at least.
+        """What is known about the pictures of these indices, at least "captions".
 
-        variants: one for each number; it picks one of the ways in which a picture is captioned.
+        variants: one for each index; it selects one of the captions of a picture.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The blocks that the networks which read pictures of the built-in world are made of."""
+"""The blocks of the networks that read pictures of the built-in world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Normalisation over eight groups of channels."""
+    """Group normalisation in 8 groups; ``channels`` is a multiple of 8."""
     return nn.GroupNorm(8, channels)
 
 
@@ -24,7 +24,7 @@ class Downsample(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x), with two convolutions."""
+    """x + f(x) with two convolutions, (B, C, H, W) -> the same shape."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class ResidualBlock(nn.Module):
 
 
 def resize(pictures: Tensor, size: int) -> Tensor:
-    """Pictures (B, C, H, W) -> (B, C, size, size), those of that size as they are."""
+    """Pictures (B, C, H, W) -> (B, C, size, size), by antialiased bilinear interpolation."""
     if pictures.shape[-2:] == (size, size):
         return pictures
     return F.interpolate(pictures, (size, size), mode="bilinear", antialias=True)

@@ -1,4 +1,4 @@
-"""MapReader: a small network that reads a picture of the built-in world into maps of its pixels."""
+"""MapReader: a small network that predicts the maps of a picture of the built-in world."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from calotype.scenes.blocks import Downsample, ResidualBlock, group_norm, resize
 from calotype.scenes.maps import CHANNELS, Maps, maps_of
 
-SIZE = 128  # pixels of the pictures it reads; others are resized
-WIDTHS = (32, 48, 64, 96)  # channels at a half, a quarter, an eighth and a sixteenth of that
+SIZE = 128  # pixels of each side of the input; other pictures are resized
+WIDTHS = (32, 48, 64, 96)  # channels at 1/2, 1/4, 1/8 and 1/16 of that size
 
 
 class MapReader(nn.Module):
     """Pictures (B, 3, 128, 128) in [-1, 1] -> logits (B, 12, 128, 128).
 
-    What they say: see ``calotype.scenes.maps``.
+    ``calotype.scenes.maps`` describes the channels of the logits.
 
-    A U-shaped network (Ronneberger et al. 2015) from half the resolution down; its last features
-    hold the four pixels of each place side by side.
+    A U-Net (Ronneberger et al. 2015) from half the resolution downwards; the head predicts four
+    pixels at each place and rearranges them (pixel shuffle).
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class MapReader(nn.Module):
 
 
 class _Merge(nn.Module):
-    """Coarse features at twice their resolution, added to finer ones."""
+    """Add coarse features (B, C, H, W), upsampled, to fine ones (B, c, 2 H, 2 W)."""
 
     def __init__(self, fine: int, coarse: int) -> None:
         super().__init__()
@@ -64,12 +64,12 @@ class _Merge(nn.Module):
 
 @torch.inference_mode()
 def read_maps(network: MapReader, pictures: Tensor) -> Maps:
-    """The maps of pictures (B, 3, H, W) in [-1, 1], at their size."""
+    """The predicted maps of pictures (B, 3, H, W) in [-1, 1], at the size of the pictures."""
     maps = maps_of(network(resize(pictures, SIZE)).float())
     return Maps(*(_sized(each, pictures) for each in (maps.objects, maps.semantic)))
 
 
 def _sized(numbers: Tensor, pictures: Tensor) -> Tensor:
-    """A map (B, 128, 128) at the size of its pictures."""
+    """A map (B, 128, 128) resized to its pictures, (B, H, W), by nearest neighbour."""
     size = pictures.shape[-2:]
     return F.interpolate(numbers[:, None].float(), size, mode="nearest-exact")[:, 0].to(torch.int8)

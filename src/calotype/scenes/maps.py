@@ -1,8 +1,8 @@
-"""Maps: which object, shape and ground each pixel of a picture shows, and how far logits are off.
+"""Maps: object, shape and ground of each pixel of a picture, from logits, and the losses of these.
 
-The logits of a pixel (B, 12, H, W) are: whether it shows an object; which shape, if so; which
-ground, if not; and how far down and to the right the middle of its object is (a regression).
-Objects are told apart by where their pixels put their middle (after Cheng et al. 2020,
+The 12 channels of the logits (B, 12, H, W) are: whether the pixel shows an object; its shape, if
+so; the ground, if not; and the offset (down, right) to the middle of its object, a regression.
+Objects are separated by clustering the predicted middles (after Cheng et al. 2020,
 Panoptic-DeepLab, without its heat map).
 """
 
@@ -18,22 +18,21 @@ from calotype.scenes.scene import GROUNDS, SHAPES
 
 WIDTHS = [1, len(SHAPES), len(GROUNDS), 2]  # of object, shape, ground and offset
 CHANNELS = sum(WIDTHS)
-OFFSET_UNIT = 16.0  # pixels that an offset of 1 stands for
+OFFSET_UNIT = 16.0  # pixels of an offset of 1
 
-# In renderings of 128 pixels a side the middles of two objects are more than 20 pixels apart, and
-# of none fewer than 300 pixels are seen.
-REACH = 8  # pixels from an object's middle within which most of its own put it
-APART = 14  # pixels from an object's middle within which there is no other's
-FEWEST = 150  # pixels of an object
+# In renderings of 128 x 128 pixels, the distance between the middles of two objects is more than
+# 20 pixels, and at least 300 pixels of each object are visible.
+REACH = 8  # pixels around an object's middle that contain most predictions of it
+APART = 14  # pixels around an object's middle that contain no other middle
+FEWEST = 150  # pixels of the smallest object
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What each pixel of B pictures is seen to show, in the form of a ``Rendering``.
+    """The maps of B pictures, in the form of a ``Rendering``.
 
-    objects: (B, H, W) int8, 0 for ground, else the number of an object from 1 on, in any order.
-    semantic: (B, H, W) int8, index into ``SEMANTIC_CLASSES``: a shape where there is an object,
-        else a ground.
+    objects: (B, H, W) int8, 0 for ground, else the number of an object from 1, in any order.
+    semantic: (B, H, W) int8, index into ``SEMANTIC_CLASSES``: a shape for an object, else a ground.
     """
 
     objects: Tensor
@@ -41,7 +40,7 @@ class Maps:
 
 
 def maps_of(logits: Tensor) -> Maps:
-    """What the logits (B, 12, 128, 128) say."""
+    """The maps predicted by logits (B, 12, 128, 128)."""
     inside, shapes, grounds, offsets = logits.split(WIDTHS, dim=1)
     pairs = zip(inside[:, 0] > 0, offsets, strict=True)
     objects = torch.stack([_separate(mask, offset) for mask, offset in pairs])
@@ -50,10 +49,11 @@ def maps_of(logits: Tensor) -> Maps:
 
 
 def _separate(mask: Tensor, offsets: Tensor) -> Tensor:
-    """Number the objects of a mask (H, W), told apart by its pixels' offsets (2, H, W).
+    """Number the objects in a mask (H, W) by its pixels' offsets (2, H, W): int8 (H, W).
 
-    Where many pixels put their middle is an object, first where most do; each pixel is of the
-    object whose middle is nearest to its own. Where too few agree there is none.
+    Each pixel predicts the middle of its object. The densest clusters of predictions become
+    objects, largest first, down to ``FEWEST`` pixels. Each pixel is then assigned to the object
+    whose middle is nearest to its prediction.
     """
     middles = (pixel_grid(mask) + offsets * OFFSET_UNIT)[:, mask]  # (2, N)
     left = torch.ones(middles.shape[1], dtype=torch.bool, device=mask.device)
@@ -73,34 +73,34 @@ def _separate(mask: Tensor, offsets: Tensor) -> Tensor:
 
 
 def pixel_grid(mask: Tensor) -> Tensor:
-    """Row and column of each pixel of (..., H, W), as (2, H, W)."""
+    """Row and column of each pixel of a mask (..., H, W): (2, H, W)."""
     sides = (torch.arange(side, device=mask.device).float() for side in mask.shape[-2:])
     return torch.stack(torch.meshgrid(*sides, indexing="ij"))
 
 
 def _densest(places: Tensor, shape: torch.Size) -> Tensor:
-    """A place (2, 1) around which most of the places (2, N) lie, N > 0."""
+    """The place (2, 1) with the highest density of places (2, N), N > 0."""
     height, width = shape
     row = places[0].round().clamp(0, height - 1).long()
     column = places[1].round().clamp(0, width - 1).long()
     tally = torch.zeros(height * width, device=places.device)
     tally.index_add_(0, row * width + column, torch.ones_like(places[0]))
     around = tally.view(1, 1, height, width)
-    for _ in range(2):  # twice a flat window is a peaked one: its middle weighs most
+    for _ in range(2):  # a flat window applied twice is a triangular one
         around = F.avg_pool2d(around, REACH + 1, 1, padding=REACH // 2)
     best = around.argmax()
     return torch.stack([best // width, best % width]).float()[:, None]
 
 
 def _within(places: Tensor, peak: Tensor, reach: int) -> Tensor:
-    """Which places (2, N) lie within reach, in rows and in columns, of one (2, 1)."""
+    """Whether places (2, N) are within ``reach`` rows and columns of one (2, 1): bool (N,)."""
     return ((places - peak).abs() <= reach).all(0)
 
 
 def offsets_to_middles(objects: Tensor) -> Tensor:
-    """From each pixel to the mean place of its object's pixels, in ``OFFSET_UNIT``: (B, 2, H, W).
+    """Offsets from each pixel to the mean place of its object's pixels: (B, 2, H, W).
 
-    objects: (B, H, W), as in ``Maps``; 0 where it is ground.
+    objects: (B, H, W), as in ``Maps``. Offsets are in ``OFFSET_UNIT``, 0 at pixels of the ground.
     """
     grid = pixel_grid(objects)
     offsets = torch.zeros(len(objects), *grid.shape, device=objects.device)
@@ -113,16 +113,16 @@ def offsets_to_middles(objects: Tensor) -> Tensor:
 
 
 def map_losses(logits: Tensor, wanted: Maps) -> dict[str, Tensor]:
-    """The mean loss of each thing that is read, by name."""
+    """The mean losses of object, shape, ground and offset, by name; logits: (B, 12, H, W)."""
     inside, shapes, grounds, offsets = logits.float().split(WIDTHS, dim=1)
     mask = wanted.objects > 0
     classes = wanted.semantic.long()
     shape = torch.where(mask, classes - len(GROUNDS), -1)
     ground = torch.where(mask, -1, classes)
-    apart = F.smooth_l1_loss(offsets, offsets_to_middles(wanted.objects), reduction="none")
+    errors = F.smooth_l1_loss(offsets, offsets_to_middles(wanted.objects), reduction="none")
     return {
         "object": F.binary_cross_entropy_with_logits(inside[:, 0], mask.float()),
         "shape": F.cross_entropy(shapes, shape, ignore_index=-1),
         "ground": F.cross_entropy(grounds, ground, ignore_index=-1),
-        "offset": (apart * mask[:, None]).sum() / mask.sum().clamp(min=1),
+        "offset": (errors * mask[:, None]).sum() / mask.sum().clamp(min=1),
     }

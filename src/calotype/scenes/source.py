@@ -116,7 +116,7 @@ class ScenesData(SourceSettings):
     )
     split: Annotated[Split, IDENTITY] = Field(
         default="train",
-        description="train has no held-out pair of colour and shape, held_out one, all any",
+        description="train: no held-out pair of colour and shape; held_out: one; all: any",
     )
     object_weight: float = Field(
         default=4.0, ge=1, le=15, description="loss weight of an object's pixels; the ground has 1"

@@ -1,4 +1,4 @@
-"""IDENTITY: the mark on settings that make a thing what it is, read back as dotted keys."""
+"""IDENTITY: a mark on the settings that identify a run, with their values by dotted key."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class _Mark:
 
 
 IDENTITY = _Mark()
-"""In the ``Annotated`` of a field: with another value it would be another run."""
+"""In the ``Annotated`` of a field: a run with another value is another run."""
 
 
 def identity(settings: BaseModel) -> dict[str, Any]:
-    """The marked fields of a table and of the tables in it: dotted key -> value as JSON has it."""
+    """The marked fields of a table and of the tables in it: dotted key -> value as JSON."""
     return _marked(settings, settings.model_dump(mode="json"), prefix="")
 
 

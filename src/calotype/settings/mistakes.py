@@ -93,7 +93,7 @@ def _nearest_key(schema: Any, path: tuple[str, ...], tables: list[Any], name: Na
         if key.name.endswith(f".{path[-1]}"):
             return f'; did you mean "{name(tuple(key.name.split(".")))}"?'
     siblings = [key for table in tables for key in _written_keys(table)]
-    # Compared without the tables before them, which all have in common.
+    # Compared without the path of their table, which is the same for all.
     close = get_close_matches(path[-1], siblings, n=1, cutoff=0.5)
     if close:
         return f'; did you mean "{name((*path[:-1], close[0]))}"?'
@@ -101,7 +101,7 @@ def _nearest_key(schema: Any, path: tuple[str, ...], tables: list[Any], name: Na
 
 
 def _written_keys(table: Any) -> Iterator[str]:
-    """The keys of a table in a file, those of tables that are named by their tag too."""
+    """The keys of a table as files write them, with those of tables named by their tag."""
     for name, field in fields(table).items():
         yield name
         if named_by_tag(field):

@@ -36,15 +36,15 @@ class _NamedByTag:
 
 
 NAMED_BY_TAG = _NamedByTag()
-"""In the ``Annotated`` of a union of tables: in files its key holds the tag alone, and the table of
-the alternative is the one beside it that the tag names (``task = "text"``, then ``[text]``). The
-schema's ``from_written`` joins them."""
+"""In the ``Annotated`` of a union of tables: in files, its key holds only the tag, and the table is
+a key of that name beside it (``task = "text"``, then ``[text]``). The schema's ``from_written``
+joins them."""
 
 
 def explain(schema: Any) -> list[Key]:
     """Every key of a schema, depth first in the order of declaration.
 
-    A key that all alternatives of a union have alike is listed once.
+    A key that is equal in all alternatives of a union is listed once.
     """
     return list(_keys(field_of(schema), prefix="", when=""))
 
@@ -66,7 +66,7 @@ def _keys(field: FieldInfo, prefix: str, when: str) -> Iterator[Key]:
 
 
 def _shared_once(keys: list[Key], tables: int, when: str) -> Iterator[Key]:
-    """The keys of so many alternatives; what all of them have alike once, without a choice."""
+    """The keys of ``tables`` alternatives; keys that are equal in all are listed once."""
     for key in keys:
         alike = [other for other in keys if dataclasses.replace(other, when=key.when) == key]
         if len(alike) < tables:
@@ -101,7 +101,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
-    if is_table(type(value)):  # of a union: which of its tables
+    if is_table(type(value)):  # the default of a union: the tag of its table
         value = tag(type(value))
     return "none" if value is None else shown(value)
 
@@ -176,13 +176,13 @@ def named_by_tag(field: FieldInfo) -> bool:
 
 
 def tag(table: Any) -> str:
-    """The value that tells this table from its alternatives; empty if it has none."""
+    """The value that selects this table among its alternatives; "" if it has none."""
     field = fields(table).get(tag_name(table))
     return str(get_args(field.annotation)[0]) if field else ""
 
 
 def tag_name(table: Any) -> str:
-    """The field that tells a table from its alternatives: the first that allows one value only."""
+    """The field that selects a table among its alternatives: the first that allows one value."""
     for name, field in fields(table).items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
             return name
@@ -193,7 +193,7 @@ def tag_name(table: Any) -> str:
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a field takes, in words: ``an integer from 1 to 1000``."""
+    """The values that a field allows, as text: ``an integer from 1 to 1000``."""
     if named_by_tag(field):
         return either(shown(tag(table)) for table in alternatives(field))
     return either(dict.fromkeys(_in_words(*each) for each in _alternatives(field)))

@@ -1,4 +1,4 @@
-"""Intersection over union: how well the maps of pictures agree with the true ones."""
+"""Intersection over union (IoU) of maps with the true ones, by object or by class."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def object_ious(found: Tensor, wanted: Tensor) -> list[float]:
-    """IoU of each object of two maps (H, W), matched one to one, the best pair first.
+    """The IoU in [0, 1] of each object of two maps (H, W), matched one to one, best pairs first.
 
-    The maps hold 0 for ground, else an object's number; which number is no matter. An object of
-    either map without a partner that it overlaps counts 0, once.
+    Maps are integers: 0 for ground, else the number of an object; the numbers need not agree. An
+    object of either map that overlaps no unmatched object of the other counts once, with 0.
     """
     numbers = [[n for n in each.unique().tolist() if n] for each in (found, wanted)]
     pairs = sorted(
@@ -29,16 +29,16 @@ def object_ious(found: Tensor, wanted: Tensor) -> list[float]:
         if value > 0 and one not in matched and other not in matched.values():
             matched[one] = other
             ious.append(value)
-    alone = sum(len(each) for each in numbers) - 2 * len(matched)
-    return ious + [0.0] * alone
+    unmatched = sum(len(each) for each in numbers) - 2 * len(matched)
+    return ious + [0.0] * unmatched
 
 
 def class_ious(found: Tensor, wanted: Tensor, classes: Sequence[int]) -> dict[int, float]:
-    """IoU of each class that occurs, over the pixels of all pictures together: (B, H, W) each."""
+    """The IoU in [0, 1] of each class that occurs, over all pixels of two maps (B, H, W)."""
     shared = {number: (found == number, wanted == number) for number in classes}
     return {number: iou(*masks) for number, masks in shared.items() if torch.stack(masks).any()}
 
 
 def iou(one: Tensor, other: Tensor) -> float:
-    """Intersection over union of two masks, not both of them empty."""
+    """The intersection over union of two bool masks of one shape, not both of them empty."""
     return ((one & other).sum() / (one | other).sum()).item()
