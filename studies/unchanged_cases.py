@@ -26,8 +26,8 @@ STEPS = 5
 CUBE = "a small red cube on a wooden floor"
 BALL = "a large blue sphere on grass"
 LONG = ", ".join([CUBE, BALL] * 5)  # two chunks of 46 tokens
-LONGER = ", ".join([CUBE, BALL] * 8)  # three
-LONGEST = ", ".join([CUBE, BALL] * 13)  # five
+LONGER = ", ".join([CUBE, BALL] * 7)  # three
+LONGEST = ", ".join([CUBE, BALL] * 12)  # five
 K_SAMPLERS = (
     *("euler", "euler_ancestral", "heun", "lms", "dpm2", "dpm2_ancestral", "dpm++2s_ancestral"),
     *("dpm++2m", "dpm++2m_sde", "dpm++3m_sde", "dpm++sde"),
