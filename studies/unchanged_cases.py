@@ -26,7 +26,8 @@ STEPS = 5
 CUBE = "a small red cube on a wooden floor"
 BALL = "a large blue sphere on grass"
 LONG = ", ".join([CUBE, BALL] * 5)  # two chunks of 46 tokens
-LONGER = ", ".join([CUBE, BALL] * 8)  # three
+LONGER = ", ".join([CUBE, BALL] * 7)  # three
+LONGEST = ", ".join([CUBE, BALL] * 12)  # five
 K_SAMPLERS = (
     *("euler", "euler_ancestral", "heun", "lms", "dpm2", "dpm2_ancestral", "dpm++2s_ancestral"),
     *("dpm++2m", "dpm++2m_sde", "dpm++3m_sde", "dpm++sde"),
@@ -116,6 +117,7 @@ REQUESTS = {
     "sweep in batches": Case(over={"prompt": [CUBE, BALL], "seed": [1, 5]}, **TWO),
     "unequal: long, no negative": Case({"prompt": LONG}),
     "unequal: 2 and 3 chunks": Case(BOTH_LONG | {"prompt": LONGER}),
+    "unequal: 3 and 5 chunks": Case({"prompt": LONGEST, "negative_prompt": LONGER}),
     "unequal: batch of 1 and 2": Case({"prompt": [CUBE, LONG]}, **TWO),
     "unequal: batch of 2 and 3": Case({"prompt": [LONG, LONGER]}, **TWO),
 }

@@ -12,6 +12,8 @@ Importing this package costs almost nothing: each name below loads its module wh
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from calotype.names import VERSION as __version__  # noqa: F401
+
 if TYPE_CHECKING:
     from calotype.checkpoints import load, save
     from calotype.errors import UserError
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from calotype.generate.metadata import read_request
     from calotype.generate.request import Request, Sampling, Sweep, TextToImage
     from calotype.generate.run import events, run
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Event": "calotype.generate.events",

@@ -1,4 +1,4 @@
-"""Condition: all that a UNet ever hears of the world."""
+"""Condition: what a UNet is conditioned on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Hint:
-    """What one control network is shown.
+    """The input of one control network.
 
     picture: (B, 3, H, W). weight: (B,), of its residuals; 0 for rows that control leaves alone.
     """
@@ -27,14 +27,14 @@ class Hint:
 
 @dataclass(frozen=True)
 class Condition:
-    """What is known about the pictures being made, as optional tensors with one row a picture.
+    """What is known about the pictures of a batch, as optional tensors with one row a picture.
 
     context: (B, N, D) tokens that cross-attention reads.
     vector: int64 (B,) for a table of classes or noise levels, or float (B, D) for a projection;
         joins the timestep embedding.
     concat: (B, C, h, w) joined to the latent's channels; never scaled by c_in.
     guidance: (B, D) embedding of a guidance scale, for distilled models.
-    hints: what control networks are shown, constant along the walk; the UNet itself reads none.
+    hints: inputs of control networks, the same at every step; the UNet does not read them.
     residuals: tensors added to the skips and (the last one) to the middle of the UNet. Wrappers of
         the network alone write them, at every call.
     """
@@ -124,9 +124,9 @@ FIELDS = ("context", "vector", "concat", "guidance")
 def repeat_to_common_length(contexts: Sequence[Tensor]) -> Tensor:
     """Contexts (B, N, D) of any lengths N in one tensor, each repeated to their common multiple.
 
-    Attention over tokens that are all repeated alike is attention over them once, so no row hears
-    of the length of another. It costs time: contexts of 3 and 5 chunks become 15. Whether to pay
-    it is the caller's to decide: see ``sampling.guidance.share_a_call``.
+    Attention over tokens that are all repeated equally often is attention over the tokens once, so
+    a row does not depend on the lengths of the others. It costs time: contexts of 3 and 5 chunks
+    become 15. Callers decide by ``sampling.guidance.share_a_call`` whether it is worth it.
     """
     lengths = [context.shape[1] for context in contexts]
     times = [math.lcm(*lengths) // length for length in lengths]

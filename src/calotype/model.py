@@ -67,7 +67,7 @@ class LatentDiffusion:
 
     @property
     def routes(self) -> set[str]:
-        """The fields of Condition that the UNet needs: see ``calotype.condition``."""
+        """The fields of Condition that the UNet needs."""
         needed: set[str] = set()
         if self.unet.config.reads_context:
             needed.add("context")

@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+VERSION = "0.1.0"
+"""Of this package; pyproject.toml reads it here."""
+
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 """What a UNet says; ``diffusion.prediction`` tells what it means."""
 

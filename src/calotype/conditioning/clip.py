@@ -1,4 +1,4 @@
-"""CLIP's text transformer: token ids -> one vector a token."""
+"""CLIP's text transformer: token ids -> one vector for each token."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NOTES = (
 
 @dataclass(frozen=True)
 class CLIPTextConfig:
-    """What a text encoder is built from: the fields of a published CLIPTextModel config.json.
+    """The configuration of a text encoder: the fields of a published CLIPTextModel config.json.
 
     hidden_size: width of a token. intermediate_size: width inside the feed-forward layers.
     max_position_embeddings: longest text, in tokens.
@@ -132,7 +132,7 @@ class Embeddings(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Causal self-attention: a token reads itself and the tokens before it."""
+    """Causal self-attention: a token attends to itself and to the tokens before it."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, each after its norm and around a sum."""
+    """Pre-norm attention and feed-forward, each with a residual connection."""
 
     def __init__(self, config: CLIPTextConfig) -> None:
         super().__init__()
@@ -220,7 +220,7 @@ class CLIPTextEncoder(nn.Module):
         return self.text_model(ids, skip)
 
     def _draw_weights(self) -> None:
-        """CLIP's own starting weights: small embeddings, smaller sums the deeper the stack."""
+        """CLIP's initialisation: small embeddings, residual branches scaled by the depth."""
         width, depth = self.config.hidden_size, self.config.num_hidden_layers
         inner = width**-0.5
         outer = inner * (2 * depth) ** -0.5

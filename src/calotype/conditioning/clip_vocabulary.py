@@ -1,4 +1,4 @@
-"""The vocabulary of OpenAI's CLIP, packaged: what files without a tokenizer are read with."""
+"""The packaged vocabulary of OpenAI's CLIP, for model files that hold no tokenizer."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from calotype.errors import UserError
 
 
 class Conditioner(nn.Module):
-    """Embedders side by side: the only way in for what is known, in training and in sampling.
+    """The embedders of a model. In training and in sampling, conditions are made here alone.
 
-    What takes the same route is joined in the embedders' order: tokens one after the other, the
-    channels of ``vector`` and ``concat`` too. Without embedders every Condition is empty.
+    Outputs for the same route are concatenated in the embedders' order: tokens along N, channels of
+    ``vector`` and ``concat`` along C. Without embedders every Condition is empty.
     """
 
     def __init__(self, embedders: Sequence[nn.Module]) -> None:
@@ -43,7 +43,7 @@ class Conditioner(nn.Module):
     def forward(self, known: Mapping[str, Any], keep: Tensor | None = None) -> Condition:
         """The Condition of B pictures from B values in each field that the embedders read.
 
-        known: values by field. Other fields than ``fields`` are left aside.
+        known: values by field; fields that no embedder reads are ignored.
         keep: bool, (B, E) for each sample and embedder or (B,) for all of a sample's: False puts
             the null value in its place. The caller draws it, so that a training can be repeated.
 
@@ -65,7 +65,7 @@ class Conditioner(nn.Module):
         )
 
     def null(self, count: int) -> dict[str, Any]:
-        """What says nothing about ``count`` pictures: the null value of each field."""
+        """The null values of all fields for ``count`` pictures: nothing is known about them."""
         return {embedder.field: embedder.null(count) for embedder in self}
 
 

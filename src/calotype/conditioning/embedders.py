@@ -1,4 +1,4 @@
-"""Embedders: one thing that is known about a picture -> tensors for one route into the UNet."""
+"""Embedders: one known field of a picture -> a tensor for one field of Condition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Route = Literal["context", "vector", "concat"]
 
 
 class Embedder(Protocol):
-    """What a Conditioner asks of its embedders, each an nn.Module.
+    """The interface of a Conditioner's embedders, each an nn.Module.
 
     field: the name of what it reads ("captions", "labels", later "masks", "depth", ...).
     route: the field of Condition that its output joins.
@@ -42,8 +42,8 @@ class Embedder(Protocol):
 class TextEmbedder(nn.Module):
     """Texts -> context (B, N, D), by CLIP's tokenizer and text encoder. Null: the empty text.
 
-    ``Prompts`` are read in chunks, of any length, weighed as their grammar says. Plain texts are
-    captions: words alone, one chunk each, and what does not fit into it is cut.
+    ``Prompts`` may have any length and grammar: they are encoded in chunks and weighted. Plain
+    texts are captions: no grammar, one chunk each; what does not fit is cut.
     """
 
     field = "captions"

@@ -1,12 +1,12 @@
 """The grammar of prompts that AUTOMATIC1111's web UI made common: text -> parts, weights, steps.
 
-    (x)  (x:1.3)  [x]   louder by 1.1, by 1.3, softer by 1.1; a backslash takes a sign as it is
+    (x)  (x:1.3)  [x]   weight times 1.1, times 1.3, divided by 1.1; a backslash escapes a bracket
     [a:b:0.5]           a for half of the steps, then b; [b:7] after seven steps, [a::7] for seven
-    [a|b]               a and b in turns
-    a BREAK b           b begins a chunk of its own
-    a AND b:0.7         both at once, each of its weight
+    [a|b]               a and b in alternating steps
+    a BREAK b           b begins a new chunk
+    a AND b:0.7         two prompts composed, each with its weight
 
-What isn't grammar is words: no text is an error, but one of too many parts.
+Whatever is not grammar is plain text. The only error is a prompt of too many parts.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BREAK = re.compile(r"\bBREAK\b")
 AND = re.compile(r"\bAND\b")
 SIGNS = re.compile(rf"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?{DIGITS}\s*\)|\)|\]|[^\\()\[\]:]+|:")
 MAX_PARTS = 16  # parts that AND joins
-MAX_WEIGHT = 100.0  # a greater weight is that
-MAX_DEPTH = 20  # brackets in brackets; what is deeper is words
+MAX_WEIGHT = 100.0  # weights are clamped to this
+MAX_DEPTH = 20  # of nested brackets; deeper ones are plain text
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Words with one weight; ``text`` None is a BREAK."""
+    """A text with one weight; ``text`` None is a BREAK."""
 
     text: str | None
     weight: float = 1.0
@@ -51,15 +51,18 @@ def split_parts(prompt: str) -> list[tuple[str, float]]:
 def resolve_schedule(text: str, step: int, steps: int) -> str:
     """The text that ``[a:b:when]`` and ``[a|b]`` leave at a step, counted from 0.
 
-    when: a step, or with a point a part of the steps: ``a`` is there in that many of the first.
+    when: a number of steps, or, with a decimal point, a share of them: ``a`` holds for so many.
     """
     return _resolve(text, step, steps, MAX_DEPTH) if "[" in text else text
 
 
 def parse_weights(text: str) -> list[Piece]:
-    """Words with their weights, neighbours of equal weight joined; at least one piece."""
+    """The pieces of a text with their weights, neighbours of equal weight merged; at least one."""
     pieces: list[tuple[str | None, float]] = []
-    opened: dict[str, list[int]] = {"(": [], "[": []}  # the piece after each that waits for its end
+    opened: dict[str, list[int]] = {
+        "(": [],
+        "[": [],
+    }  # by bracket: the index of the piece after each one that is still open
 
     def louder(start: int, by: float) -> None:
         pieces[start:] = [(words, _clamp_weight(weight * by)) for words, weight in pieces[start:]]
@@ -88,7 +91,7 @@ def _clamp_weight(weight: str | float) -> float:
 
 
 def _split_at_break(text: str) -> Iterator[tuple[str | None, float]]:
-    """Words, and None for each BREAK between them, which takes the blanks around it along."""
+    """The texts between BREAKs, and None for each BREAK; blanks around a BREAK are dropped."""
     first, *others = BREAK.split(text)
     yield first.rstrip() if others else first, 1.0
     for number, words in enumerate(others, start=1):
@@ -97,9 +100,9 @@ def _split_at_break(text: str) -> Iterator[tuple[str | None, float]]:
 
 
 def parts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
-    """The parts of a prompt: the weight of each, and its text at each step of a walk.
+    """The parts of a prompt: each one's weight, and its text at each of ``steps`` steps.
 
-    literal: every sign is a word, and there is one part.
+    literal: the prompt has no grammar and is one part.
     """
     if literal:
         return [(1.0, [prompt] * steps)]
@@ -110,7 +113,7 @@ def parts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, l
 
 
 def plain_words(prompt: str, steps: int, literal: bool) -> Iterator[str]:
-    """The words that a prompt says in a walk of so many steps, without the grammar between them."""
+    """The plain texts of a prompt at any of ``steps`` steps, without the grammar."""
     for _, texts in parts_by_step(prompt, steps, literal):
         for text in dict.fromkeys(texts):
             pieces = [Piece(text)] if literal else parse_weights(text)
@@ -131,7 +134,7 @@ def _merge_pieces(pieces: list[tuple[str | None, float]]) -> list[Piece]:
 
 
 def _resolve(text: str, step: int, steps: int, depth: int) -> str:
-    """The text with the brackets resolved that say when; all others stay for ``weighted``."""
+    """The text with scheduling brackets resolved; the others are left for ``parse_weights``."""
     found, at, ends = [], 0, _matching_brackets(text) if depth else {}
     while at < len(text):
         if at not in ends:
@@ -148,7 +151,7 @@ def _resolve(text: str, step: int, steps: int, depth: int) -> str:
 
 
 def _choose(inner: str, step: int, steps: int) -> str | None:
-    """Which of a bracket's texts is there at a step; None if it is none that says when."""
+    """The text of a scheduling bracket at a step; None for a bracket of another kind."""
     parts = _split_top_level(inner, ":")
     when = NUMBER.fullmatch(parts[-1]) if len(parts) in (2, 3) else None
     if when:
@@ -160,7 +163,7 @@ def _choose(inner: str, step: int, steps: int) -> str | None:
 
 
 def _matching_brackets(text: str) -> dict[int, int]:
-    """Where each square bracket closes, by where it opens."""
+    """The index of each closing square bracket, by that of its opening one."""
     found: dict[int, int] = {}
     opened: list[int] = []
     at = 0
@@ -176,7 +179,7 @@ def _matching_brackets(text: str) -> dict[int, int]:
 
 
 def _split_top_level(text: str, mark: str) -> list[str]:
-    """The text between marks that stand in no bracket and after no backslash."""
+    """Split a text at the marks outside of brackets that are not escaped."""
     found, depth, at, begin = [], 0, 0, 0
     while at < len(text):
         if text[at] == "\\":

@@ -1,4 +1,4 @@
-"""Prompts of any length -> context: in chunks, each encoded by itself, then weighed."""
+"""Prompts of any length -> context: cut into chunks, each encoded alone, then weighted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from calotype.conditioning.tokenizer import Tokenizer
 from calotype.errors import UserError
 from calotype.names import PromptWeighting
 
-SMALL_MEAN = 0.02  # of the spread: what a mean is at least, to be restored
+SMALL_MEAN = 0.02  # in standard deviations: a smaller mean is not restored
 MAX_CHUNKS = 64  # chunks of a prompt
 COMMA_BACKTRACK = (
-    20  # tokens that a comma may lie before a chunk's end for the next to begin after it
+    20  # tokens between a comma and the end of a chunk, at most, for a cut after the comma
 )
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Tokens that the encoder reads together, without start and end, and the weight of each."""
+    """Tokens that are encoded together, without start and end, and the weight of each."""
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
@@ -32,14 +32,15 @@ class Chunk:
 def chunks(tokenizer: Tokenizer, text: str, weighting: PromptWeighting) -> list[Chunk]:
     """The chunks of a text; at least one, which may be empty.
 
-    As AUTOMATIC1111's web UI cuts: after the last comma if that is near the end, else where the
-    encoder's length ends, and at every BREAK. "none" takes all signs for words.
+    Cut as AUTOMATIC1111's web UI does: after the last comma if that is near the end of a chunk,
+    else where the encoder's length ends, and at every BREAK. Weighting "none" knows no grammar.
+    Raises UserError for more than ``MAX_CHUNKS`` chunks.
     """
     room = tokenizer.max_length - 2
     comma = tokenizer.tokens(",")[-1:]
     done: list[list[tuple[int, float]]] = []
     now: list[tuple[int, float]] = []
-    after_comma = 0  # where the next chunk would begin; 0: nowhere before the end
+    after_comma = 0  # index after the last comma of the chunk; 0: none
     for piece in [Piece(text)] if weighting == "none" else parse_weights(text):
         if piece.text is None:
             done.append(now)
@@ -65,11 +66,11 @@ def chunks(tokenizer: Tokenizer, text: str, weighting: PromptWeighting) -> list[
 
 @dataclass(frozen=True)
 class Prompts:
-    """Texts with how they are to be read, one for each picture.
+    """Texts, one for each picture, and how they are encoded.
 
     weighting: how weights change the encoder's output. "a1111" multiplies it and restores its mean;
-    "comfy" moves it away from that of an empty text; "none" knows no weights. clip_skip: the layer
-    whose output is taken, 1 for the last, as the web UIs count.
+        "comfy" moves it away from that of an empty text; "none" ignores the grammar.
+    clip_skip: the layer whose output is used, 1 for the last, as the web UIs count.
     """
 
     texts: tuple[str, ...]
@@ -78,7 +79,7 @@ class Prompts:
 
 
 def encode_prompts(tokenizer: Tokenizer, encoder: CLIPTextEncoder, prompts: Prompts) -> Tensor:
-    """The context (B, N, D) of prompts; those of fewer chunks are repeated to the length of all."""
+    """The context (B, N, D) of prompts; shorter ones are repeated to the common length N."""
     cut = [chunks(tokenizer, text, prompts.weighting) for text in prompts.texts]
     device = encoder.text_model.final_layer_norm.weight.device
     rows = [tokenizer.row(chunk.ids) for text in cut for chunk in text]
@@ -93,7 +94,7 @@ def encode_prompts(tokenizer: Tokenizer, encoder: CLIPTextEncoder, prompts: Prom
 
 
 def _apply_weights(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
-    """The output (N, D) of one chunk with its weights; of start, end and padding they are 1."""
+    """The output (N, D) of one chunk, weighted; start, end and padding have weight 1."""
     if all(weight == 1 for weight in chunk.weights):
         return z
     weights = torch.ones(len(z), 1, device=z.device)
@@ -103,6 +104,6 @@ def _apply_weights(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:
         return (empty.float() + (wide - empty.float()) * weights).to(z.dtype)
     louder = wide * weights
     mean, moved, least = wide.mean(), louder.mean(), SMALL_MEAN * wide.std()
-    # Where a mean is next to nothing, their quotient is chance: some encoders have none.
+    # The quotient of means near zero is arbitrary; some encoders have such outputs.
     restored = mean / moved if min(abs(mean), abs(moved)) > least and mean * moved > 0 else 1.0
     return (louder * restored).to(z.dtype)

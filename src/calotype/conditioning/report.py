@@ -1,4 +1,4 @@
-"""What a prompt becomes, in lines to read: parts, steps, chunks, tokens, weights."""
+"""A prompt as it is read, in lines of text: parts, steps, chunks, tokens, weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calotype.names import PromptWeighting
 def describe_prompt(
     tokenizer: Tokenizer, prompt: str, weighting: PromptWeighting, steps: int
 ) -> Iterator[str]:
-    """Each part of the prompt, each of the texts it is on the way, each of its chunks."""
+    """Lines for each part of a prompt, each text that it has at some step, and each chunk."""
     parts = parts_by_step(prompt, steps, literal=weighting == "none")
     for number, (weight, texts) in enumerate(parts, start=1):
         if len(parts) > 1:
@@ -36,7 +36,7 @@ def _chunks(tokenizer: Tokenizer, found: list[Chunk]) -> Iterator[str]:
 
 
 def _format_steps(steps: list[int]) -> str:
-    """Steps counted from 1, neighbours together: "1-4, 9"."""
+    """Steps, counted from 1, as ranges: "1-4, 9"."""
     found: list[list[int]] = []
     for step in steps:
         if found and step == found[-1][1] + 1:

@@ -1,4 +1,4 @@
-"""Text -> token ids, in CLIP's form of byte-pair encoding."""
+"""Text -> token ids by CLIP's byte-pair encoding."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Tokenizer:
         return self._pipeline.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> Tensor:
-        """The ids of each text, (B, max_length) int64; a longer text loses its end."""
+        """The ids of each text, (B, max_length) int64; a longer text is cut."""
         room = self.max_length - 2
         return torch.tensor([self.row(self.tokens(text)[:room]) for text in texts])
 
@@ -60,7 +60,7 @@ class Tokenizer:
         return self._pipeline.encode(text).ids
 
     def names(self, ids: Sequence[int]) -> list[str]:
-        """What each token stands for; parts of characters are as the vocabulary has them."""
+        """The text of each token; incomplete characters are written as in the vocabulary."""
         found = []
         for id in ids:
             token = (self._pipeline.id_to_token(id) or "").removesuffix(WORD_END)
@@ -69,15 +69,15 @@ class Tokenizer:
         return found
 
     def row(self, ids: Sequence[int]) -> list[int]:
-        """Ids between start and end, padded to ``max_length``; they are to leave room for both."""
+        """Start, ids, end and padding: ``max_length`` ids; there must be room for start and end."""
         row = [self.bos_id, *ids, self.eos_id]
         return row + [self.pad_id] * (self.max_length - len(row))
 
     def unknown_words(self, text: str) -> tuple[str, ...]:
-        """The words of ``text`` that no training caption held, each once, in lower case.
+        """The words of ``text`` that are in no training caption, each once, in lower case.
 
-        Only a vocabulary learned here keeps the words of its captions; for any other (CLIP's, which
-        has read the internet) the answer is empty. A word is a run of letters or a single digit.
+        Only a vocabulary learned here keeps the words of its captions; for any other (CLIP's, say)
+        the result is empty. A word is a run of letters or a single digit.
         """
         known = self.vocabulary.known_words
         if known is None:
@@ -141,7 +141,7 @@ def _pipeline(model: models.Model) -> tokenizers.Tokenizer:
 
 
 def _trainer(vocab_size: int) -> trainers.BpeTrainer:
-    """A learner of merges whose result is the same on every run.
+    """A trainer of merges whose result is the same on every run.
 
     The library numbers the ends of words in a random order, and goes by these numbers where two
     merges are equally frequent. Named beforehand as special tokens, they have fixed ones.

@@ -1,4 +1,4 @@
-"""The tables of a tokenizer, and the files that they are published in."""
+"""Vocabulary: the tables of a tokenizer, read from and written to the published files."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _pair(parts: list[str]) -> tuple[str, str]:
 def _refuse_unsupported(
     config: Mapping[str, Any], tokens: Iterable[str | Mapping[str, Any]], added: Iterable[str]
 ) -> None:
-    """UserError for a setting that would give other ids than those that ours are."""
+    """UserError for a setting that would change the ids in a way that is not implemented."""
     for side in ("padding_side", "truncation_side"):
         if config.get(side, "right") != "right":
             raise UserError(f'{side} = "{config[side]}" is not supported, only "right"')

@@ -1,7 +1,7 @@
 """Noise as other programs draw it: torch's generator on the CPU, or the one of NVIDIA's GPUs.
 
-Both are streams: each draw goes on where the last one ended, so unlike ``Noise`` they must be asked
-in the order of the walk. Picture k has a generator of its own, seeded S + k.
+Both are streams: each draw continues where the last one ended, so unlike ``Noise`` they must be
+asked in the order of the steps. Picture k has a generator of its own, seeded S + k.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Denoising: one prepared batch, all that the loop needs to make its pictures."""
+"""Denoising: a prepared batch, with all that the loop needs."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Denoising:
-    """A batch of pictures, prepared: one walk down the noise levels, and those that follow it.
+    """A prepared batch: one walk down the noise levels, and the walk that follows it, if any.
 
-    requests: what makes each picture alone, resolved; they have one batch key.
-    model: what encodes and decodes; a view of the loaded model where adapters change it.
-    denoiser: schedule and prediction; its network is the one of ``network``.
-    sampler: bound, with its eta. path: the whole path, and ``first``: steps left out of it.
-    start: unit start noise (B, C, h, w), variations mixed in. noise: that of the steps. Streams of
-        other programs go on from draw to draw, so a record is walked once.
-    source: what rows start from, where pictures are given.
-    network: what is called at a step of the whole path. Parts wrap it:
+    requests: one for each picture, resolved, all with the same batch key.
+    model: encodes and decodes; a view of the loaded model if adapters change it.
+    denoiser: schedule and prediction; its network is replaced by that of ``network``.
+    sampler: bound, with its eta.
+    path: the whole path. first: how many of its steps are left out at the beginning.
+    start: unit start noise (B, C, h, w), with variations mixed in.
+    noise: the noise of the steps. Some sources are streams, so a record is walked only once.
+    network: the network of a step of the whole path. Parts wrap it:
         ``lambda step: tiled(inner(step))``.
-    guidance: what each step of the whole path hears.
-    wrap: changes x0, or x before the network sees it: masks, thresholds. None: nothing does.
-    begin: the latents (B, C, h, w) that the walk before came to, None for the first -> x at the
-        first noise level, in Karras coordinates.
-    finish: what is done to the finished pictures; that of the last walk counts.
+    guidance: of every step of the whole path.
+    begin: latents (B, C, h, w) of the walk before, None for the first walk -> x at the first noise
+        level, in Karras coordinates.
+    source: the pictures that the rows start from, if any.
+    wrap: a change of denoise: masks, thresholds. None: no change.
+    finish: a change of the finished pictures; only that of the last walk is applied.
     then: the walk that follows, prepared in advance.
     """
 
@@ -66,7 +67,7 @@ class Denoising:
 
 
 def each_term(denoising: Denoising, change: Callable[[Condition], Condition]) -> Denoising:
-    """The batch with ``change`` applied to every condition of its guidance, to each one once."""
+    """The batch with ``change`` applied to each distinct condition of its guidance once."""
     changed: dict[int, Condition] = {}
     guidances: dict[int, Guidance] = {}
 

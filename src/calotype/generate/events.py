@@ -1,4 +1,4 @@
-"""What a job tells while it works: progress, previews, pictures."""
+"""Events of a running request: progress, previews, pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calotype.names import Format
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the whole request is: ``done`` of ``total`` picture-steps."""
+    """``done`` of ``total`` steps, those of all pictures of the request added up."""
 
     done: int
     total: int
@@ -26,10 +26,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Preview:
-    """What the pictures ``indices`` look like so far.
+    """The pictures ``indices`` as they are estimated at this step.
 
-    latents: (B, C, h, w) the present estimate of the clean latents.
-    decode: makes pictures of them when called, at the price of the decoder.
+    latents: (B, C, h, w) the estimate of the clean latents.
+    decode: decodes them when it is called; a preview that nobody looks at costs nothing.
     """
 
     indices: Sequence[int]
@@ -41,9 +41,9 @@ class Preview:
 class Picture:
     """A finished picture.
 
-    index: its place in the job that was run.
-    request: makes this picture by itself; its seed is the picture's seed.
-    provenance: by what it was made.
+    index: its number in the request, from 0.
+    request: the request that makes this picture alone; its seed is the picture's seed.
+    provenance: the model, versions and device that made it.
     """
 
     index: int
@@ -57,14 +57,13 @@ class Picture:
         return self.request.sampling.seed
 
     def file(self, format: Format = "png") -> bytes:
-        """The picture's file, its own request inside; JPEG and WebP lose a little of it."""
+        """The bytes of the picture's file with its request inside; JPEG and WebP are lossy."""
         return encode_picture(self.image, self.request, self.provenance, format)
 
     def save(self, path: str | Path) -> None:
-        """Write the file, whole or not at all, in the format that its name ends with.
+        """Write the file atomically, in the format of its suffix: .png, .jpg, .jpeg or .webp.
 
-        Raises UserError where it cannot be written, or for another ending than .png, .jpg, .jpeg or
-        .webp.
+        Raises UserError for another suffix, and if the file cannot be written.
         """
         data = self.file(format_of(Path(path)))
         with write_atomically(Path(path)) as temporary:

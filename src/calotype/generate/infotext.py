@@ -25,14 +25,14 @@ from calotype.generate.provenance import Provenance
 from calotype.generate.request import MAX_PROMPT_LENGTH, Request
 
 NEGATIVE = "Negative prompt:"
-MIN_PAIRS = 3  # pairs that make the last line one of pairs
-MAX_LINE = 30_000  # a longer one is a prompt
+MIN_PAIRS = 3  # fewer pairs than this are part of the prompt
+MAX_LINE = 30_000  # characters; a longer last line is part of the prompt
 _PAIR = re.compile(r'(\w[\w \-/]{0,80}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 
 
 @dataclass(frozen=True)
 class Infotext:
-    """A text taken apart: prompt, negative prompt, and the pairs of its last line, in order."""
+    """A parsed text: prompt, negative prompt, and the pairs of its last line in order."""
 
     prompt: str
     negative_prompt: str = ""
@@ -41,11 +41,11 @@ class Infotext:
 
 @dataclass(frozen=True)
 class Key:
-    """One pair of the text, written and read.
+    """One key of the text, with how its value is written and read.
 
-    write: the value that stands for a request; None leaves the pair out.
-    read: the fields of a request that a value means, by dotted path; None for a pair that is a note
-        for people.
+    write: the value for a request; None leaves the pair out.
+    read: the fields of a request, by dotted path, that a value sets; None for a key that is ignored
+        when a text is read.
     """
 
     name: str
@@ -74,7 +74,7 @@ def _quoted(value: str) -> str:
 
 
 def parse_infotext(text: str) -> Infotext:
-    """The parts of any text: where the last line holds no pairs, all is prompt. Never fails."""
+    """Parse any text; if its last line holds no pairs, all of it is the prompt. Never fails."""
     text = text.rstrip()
     first, _, last = text.rpartition("\n")
     found = _PAIR.findall(last) if len(last) <= MAX_LINE else []
@@ -98,13 +98,13 @@ def _unquoted(value: str) -> str:
         read = json.loads(value)
     except (ValueError, RecursionError):
         return value
-    # Half of a surrogate pair is no text that could be written again.
+    # A lone surrogate could not be written again.
     whole = isinstance(read, str) and not re.search("[\ud800-\udfff]", read)
     return read if whole else value
 
 
 def request_from_infotext(info: Infotext) -> tuple[Request, list[str]]:
-    """The request that a text stands for, and what it says that is left out. Never fails."""
+    """The request that a text describes, and the settings in it that are left out. Never fails."""
     notes: list[str] = []
     values: dict[str, Any] = {"sampling": {}}
     for name in ("prompt", "negative_prompt"):
@@ -114,7 +114,7 @@ def request_from_infotext(info: Infotext) -> tuple[Request, list[str]]:
     if info.pairs:
         values["sampling"]["noise"] = "nv"
     if "Schedule type" not in info.pairs and (name := info.pairs.get("Sampler")):
-        # Before samplers and schedules had names of their own, a bare name spaced evenly.
+        # Older texts name no schedule: there a bare sampler name means even spacing.
         even = web_ui_default(name) in ("karras", "exponential") and name != "Restart"
         values["sampling"]["schedule"] = "linspace" if even else None
     for name, value in info.pairs.items():
@@ -133,7 +133,7 @@ def request_from_infotext(info: Infotext) -> tuple[Request, list[str]]:
 
 
 def _valid(values: dict[str, Any], notes: list[str]) -> Request:
-    """The request of these values; those that are not allowed are left out and noted."""
+    """The request of these values; values that are not allowed are left out and noted."""
     while True:
         try:
             return Request.model_validate(values)
@@ -141,14 +141,14 @@ def _valid(values: dict[str, Any], notes: list[str]) -> Request:
             for name in dict.fromkeys(_field(each["loc"]) for each in error.errors()):
                 table = values["sampling"] if name in values["sampling"] else values
                 if name in ("", "prompt") or name not in table:
-                    # Seeds that leave no room, or what no request can hold.
-                    notes.append("what it asks for as a whole is not possible")
+                    # Seeds too large for the number of pictures, or an error of no single field.
+                    notes.append("its settings together are not allowed")
                     return Request(prompt="")
                 notes.append(f"{name}: {table.pop(name)}")
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """The field that an error is about, without the place in a list inside it."""
+    """The field of an error, without the index of a list inside it."""
     inside = place[1:] if place[:1] == ("sampling",) else place
     return str(inside[0]) if inside else ""
 
@@ -160,7 +160,7 @@ def _key(
     write: Callable[[Any], str | None] = str,
     where: Callable[[Request], bool] = lambda request: True,
 ) -> Key:
-    """The pair of one field; left out where the field is None, and outside of ``where``."""
+    """The key of one field; the pair is left out if the field is None or ``where`` is false."""
     value = attrgetter(field)
 
     def written(request: Request, provenance: Provenance) -> str | None:
@@ -185,7 +185,7 @@ def _read_size(text: str) -> dict[str, int]:
 
 
 def _write_walk(request: Request, provenance: Provenance) -> str | None:
-    """Our names of sampler and schedule, where the web UI's mean others."""
+    """Our names of sampler and schedule, if the web UI's names would be read as others."""
     sampler, schedule = request.sampling.sampler, request.sampling.schedule
     theirs = (
         find_sampler(WEB_UI_SAMPLERS[sampler])[0],
@@ -203,11 +203,11 @@ def _read_scales(text: str) -> tuple[float, ...]:
 
 
 RNG = {"philox": "Philox", "torch": "CPU", "nv": "NV"}
-"""What stands for each kind of noise; where nothing does, an NVIDIA GPU drew it."""
+"""The value for each kind of noise; a text without this key was made on an NVIDIA GPU."""
 _NOISE = {theirs: ours for ours, theirs in RNG.items()}
 
 EMPHASIS = {"comfy": "Comfy", "none": "None"}
-"""What stands for each weighting; nothing for the usual one."""
+"""The value for each weighting; the usual one, a1111, has no pair."""
 _WEIGHTING = {"Original": "a1111", **{theirs: ours for ours, theirs in EMPHASIS.items()}}
 
 KEYS = (

@@ -1,6 +1,6 @@
-"""What a picture's file says of itself: the text that other programs read, and the whole request.
+"""Metadata of a picture's file: the request as JSON, beside the text that other programs read.
 
-PNG holds both as texts of its own; JPEG and WebP in EXIF, as UserComment and ImageDescription.
+PNG holds both in text chunks; JPEG and WebP in EXIF, as ImageDescription and UserComment.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ SUFFIXES: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", "
 
 OURS, THEIRS = "calotype", "parameters"
 _UNICODE = b"UNICODE\0"
-_MAX_EXIF = 65_000  # bytes: all that a JPEG's segment holds, less what stands around
+_MAX_EXIF = 65_000  # bytes: what a JPEG segment holds, less its header
 _QUALITY = 95
 
 
 @dataclass(frozen=True)
 class PictureMetadata:
-    """What a picture's file tells.
+    """What a picture's file says about how it was made.
 
-    request: what it asks for; None where nothing in the file says.
-    provenance: by what it was made; None for a picture of another program.
-    model: what the file calls the model; no path, and nothing to be opened by.
-    left_out: what it asks for that has no place in a request.
-    texts: all texts in it by name, as they are.
+    request: the request that makes it; None if the file holds none.
+    provenance: None for a picture of another program.
+    model: the model's name in the file; it is never opened as a path.
+    left_out: settings in the file that no request can hold.
+    texts: all texts in the file by name, unchanged.
     """
 
     request: Request | None
@@ -50,7 +50,7 @@ class PictureMetadata:
 
 
 def format_of(path: Path) -> Format:
-    """The format that a file's name ends with; UserError for another."""
+    """The format of a file by its suffix; UserError for one that is not supported."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: must end with one of {', '.join(SUFFIXES)}")
     return SUFFIXES[path.suffix.lower()]
@@ -59,10 +59,9 @@ def format_of(path: Path) -> Format:
 def encode_picture(
     image: Image.Image, request: Request, provenance: Provenance, format: Format = "png"
 ) -> bytes:
-    """A file of the picture with both texts inside.
+    """The bytes of the picture's file, with both texts inside.
 
-    JPEG has no room for more than 64 KB: of a very long prompt first the request stays out, then
-    the text.
+    JPEG has room for 64 KB: with a very long prompt the request is left out, then the text too.
     """
     text = infotext.write_infotext(request, provenance)
     record = json.dumps(
@@ -85,7 +84,7 @@ def encode_picture(
 
 
 def _exif(text: str, record: str, most: float) -> bytes:
-    """Both texts, or as much of them as these bytes hold."""
+    """EXIF data with both texts, or with as many as fit into ``most`` bytes."""
     comment = _UNICODE + text.encode("utf-16-be")
     for texts in ((comment, record), (comment, None), (None, None)):
         exif = Image.Exif()
@@ -99,21 +98,21 @@ def _exif(text: str, record: str, most: float) -> bytes:
 
 
 def read_request(picture: str | Path | IO[bytes]) -> Request:
-    """The request inside a picture's file, ours or the web UI's; UserError if there is none."""
+    """The request in a picture's file, of ours or of the web UI; UserError if there is none."""
     return require_request(read_metadata(picture), picture)
 
 
 def require_request(found: PictureMetadata, picture: str | Path | IO[bytes]) -> Request:
-    """The request that was found in a picture's file; UserError if there is none."""
+    """The request among a picture's metadata; UserError if there is none."""
     if found.request is None:
         raise UserError(f"{_name(picture)}: holds no request and no text that stands for one")
     return found.request
 
 
 def read_metadata(picture: str | Path | IO[bytes]) -> PictureMetadata:
-    """What a picture's file tells; UserError only where it is no picture.
+    """The metadata of a picture's file; UserError if it can't be read as a picture.
 
-    What it says is data: nothing in it is opened, fetched or run.
+    The texts are data: nothing in them is opened, fetched or run.
     """
     texts = _texts(picture)
     if ours := _ours(texts.get(OURS, "")):
@@ -126,14 +125,14 @@ def read_metadata(picture: str | Path | IO[bytes]) -> PictureMetadata:
 
 
 def printable(text: str) -> str:
-    """A text that others wrote, in signs that do nothing to a terminal."""
+    """A foreign text with control characters escaped, so that a terminal can print it."""
     return "".join(
         mark if mark.isprintable() or mark == "\n" else ascii(mark)[1:-1] for mark in text
     )
 
 
 def metadata_rows(picture: str | Path | IO[bytes]) -> Iterator[tuple[str, str]]:
-    """What a picture's file tells, to be read by people: names and texts."""
+    """The metadata of a picture's file as (name, text) rows for people."""
     for name, text in _rows(picture):
         yield printable(name).replace("\n", " "), printable(text)
 
@@ -171,12 +170,12 @@ def _ours(text: str) -> tuple[Request, Provenance] | None:
 def _texts(picture: str | Path | IO[bytes]) -> dict[str, str]:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(picture) as image:
-            image.load()  # a PNG's texts may come after its pixels
+            image.load()  # text chunks of a PNG may come after its pixels
             texts = {str(k): value for k, value in image.info.items() if isinstance(value, str)}
             return {**texts, **dict(_exif_texts(image.getexif()))}
     except FileNotFoundError:
         raise UserError(f"{_name(picture)}: no such file") from None
-    except Exception as error:  # decoders of broken files raise what they like
+    except Exception as error:  # decoders raise any exception on broken files
         raise UserError(f"{_name(picture)}: cannot be read as a picture: {error}") from None
 
 
@@ -190,7 +189,7 @@ def _exif_texts(exif: Image.Exif) -> Iterator[tuple[str, str]]:
 
 
 def _comment(comment: bytes) -> str:
-    """A UserComment; of the two orders of UTF-16 the one that gives more letters of ours."""
+    """The text of a UserComment; of both byte orders of UTF-16 the one with more ASCII letters."""
     kind, text = comment[:8], comment[8:]
     if kind == _UNICODE:
         both = [text.decode(f"utf-16-{order}", errors="replace") for order in ("be", "le")]

@@ -18,14 +18,14 @@ ScheduleName = Literal[
 
 @dataclass(frozen=True)
 class SamplerNames:
-    """What one sampler is called.
+    """The names of one sampler.
 
-    web_ui: by AUTOMATIC1111; schedule: the one that this name has there where none is chosen.
-    diffusers: its class, on its own path.
-    comfy: by ComfyUI, where it is not ours.
-    k: whether the web UIs lay another path than diffusers. Then there is "k_" + ours too, which
-        walks theirs, and is meant by their names.
-    comfy_k: whether ComfyUI's name means the path of the web UIs as well.
+    ours: the name here. diffusers: the class with the same path.
+    web_ui: AUTOMATIC1111's name. schedule: the one that goes with that name if none is chosen.
+    comfy: ComfyUI's names, if they are not ours.
+    k: whether the web UIs use another path than diffusers. If so, the sampler "k_" + ours uses it,
+        and the web UIs' names mean that one.
+    comfy_k: whether ComfyUI's names mean it too.
     """
 
     ours: str
@@ -38,7 +38,7 @@ class SamplerNames:
 
     @property
     def on_web_ui_path(self) -> str:
-        """Our name of what the web UIs mean."""
+        """Our name of the sampler that the web UIs' name means."""
         return f"k_{self.ours}" if self.k else self.ours
 
 
@@ -115,7 +115,7 @@ SCHEDULES: dict[str, ScheduleName | None] = {
     "DDIM": "leading",
     "ddim_uniform": "leading",
 }
-"""What AUTOMATIC1111 and ComfyUI call our schedules, where it is not what we do."""
+"""Our schedules by AUTOMATIC1111's and ComfyUI's names, if they are not ours."""
 
 WEB_UI_SCHEDULES: dict[ScheduleName, str] = {
     "leading": "Leading",
@@ -126,10 +126,10 @@ WEB_UI_SCHEDULES: dict[ScheduleName, str] = {
     "exponential": "Exponential",
     "align_your_steps": "Align Your Steps",
 }
-"""What the web UIs call each schedule; those that they don't have, by our name."""
+"""The web UIs' names of our schedules; ours for those that they don't have."""
 
 WEB_UI_SAMPLERS = {name: row.web_ui for row in TABLE for name in (row.ours, row.on_web_ui_path)}
-"""What the web UIs call each sampler."""
+"""The web UIs' names of our samplers."""
 
 _OTHERS: dict[str, tuple[str, ScheduleName | None]] = {}
 for _row in TABLE:
@@ -141,14 +141,14 @@ for _row in TABLE:
 
 
 def web_ui_default(name: str) -> ScheduleName | None:
-    """The schedule that a sampler's name has in AUTOMATIC1111's web UI where none is chosen."""
+    """The schedule that goes with a sampler's name in AUTOMATIC1111's web UI if none is chosen."""
     return next((row.schedule for row in TABLE if row.web_ui == name), None)
 
 
 def find_sampler(name: str) -> tuple[str, ScheduleName | None]:
-    """Our sampler of that name in any of the programs, and the schedule that goes with the name.
+    """Our sampler for a name in any program, and the schedule that goes with the name.
 
-    Older web UIs wrote "DPM++ 2M Karras". An unknown name comes back as it is.
+    Older web UIs wrote "DPM++ 2M Karras". An unknown name is returned unchanged.
     """
     if name in NAMES:
         return name, None
@@ -162,12 +162,12 @@ def find_sampler(name: str) -> tuple[str, ScheduleName | None]:
 
 
 def find_schedule(name: str) -> str | None:
-    """Our schedule of that name in any of the programs; an unknown one comes back as it is."""
+    """Our schedule for a name in any program; an unknown name is returned unchanged."""
     return _FOLDED.get(name.lower(), name)
 
 
 def web_ui_schedule(sampler: str, schedule: ScheduleName | None) -> str:
-    """What the web UIs call the schedule of a path; one that no request names, by the sampler."""
+    """The web UIs' name of a schedule; of None, the one that they use with the sampler."""
     if schedule:
         return WEB_UI_SCHEDULES[schedule]
     if sampler == "restart":

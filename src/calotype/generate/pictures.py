@@ -27,9 +27,9 @@ def to_picture(image: Image.Image) -> Tensor:
 
 
 def difference(one: str | Path | Image.Image, other: Image.Image) -> tuple[int | None, float]:
-    """The largest difference of two images of eight bits, and the share of numbers that differ.
+    """The largest difference of two images of eight bits, and the share of values that differ.
 
-    one: may be a file. (None, 1) where they are of different size.
+    one: an image or its file. The result is (None, 1) for images of different size.
     """
     if not isinstance(one, Image.Image):
         with Image.open(one) as opened:

@@ -20,7 +20,10 @@ from calotype.sampling import NoiseSource, make_path, sampler, thresholded
 def prepare(
     model: LatentDiffusion, requests: Sequence[Request], inputs: Inputs, encode: Encode
 ) -> Denoising:
-    """The batch of these resolved requests: text-to-image, then every part that is given."""
+    """The batch of these resolved requests: text-to-image, changed by every part that is given.
+
+    requests: one for each picture, all with the same batch key. encode: texts -> Condition.
+    """
     one = requests[0]
     assert one.width
     assert one.height

@@ -17,15 +17,15 @@ from calotype.sampling import Guidance, classifier_free, share_a_call
 from calotype.sampling.guidance import Weight
 
 Encode = Callable[[Prompts], Condition]
-"""What the model makes of a batch's texts, one row each."""
+"""Texts, one for each picture of a batch -> their Condition."""
 
 
 @dataclass(frozen=True)
 class PromptSchedule:
     """The texts of one picture along its steps.
 
-    parts: those that hold at once, each with its weight and its text at every step.
-    negative: what guidance leads away from, at every step.
+    parts: the composed prompts, each with its weight and its text at every step.
+    negative: the negative prompt at every step.
     """
 
     parts: Sequence[tuple[float, Sequence[str]]]
@@ -33,7 +33,7 @@ class PromptSchedule:
 
 
 def prompt_schedule(request: Request) -> PromptSchedule:
-    """The texts of a request of one picture; UserError for more parts than there can be."""
+    """The texts of a request of one picture; UserError for too many parts."""
     steps, literal = request.sampling.steps, request.weighting == "none"
     negative = request.negative_prompt
     return PromptSchedule(
@@ -45,7 +45,7 @@ def prompt_schedule(request: Request) -> PromptSchedule:
 def guidance_by_step(
     model: LatentDiffusion, requests: Sequence[Request], encode: Encode
 ) -> list[Guidance]:
-    """The guidance of every step of the path; the same record as long as nothing changes.
+    """The guidance of every step of the path; steps with the same texts and scales share a record.
 
     requests: one a picture, all with the same batch key.
     """
@@ -54,7 +54,7 @@ def guidance_by_step(
         return [Guidance(Condition())] * one.sampling.steps
     rows = [prompt_schedule(request) for request in requests]
     most = max(len(row.parts) for row in rows)
-    # A prompt of fewer parts than another has empty ones, which count nothing.
+    # Prompts with fewer parts than others are filled up with empty ones of weight 0.
     empty = (0.0, [""] * one.sampling.steps)
     parts = [[*row.parts, *[empty] * (most - len(row.parts))] for row in rows]
     weights = [_by_row([row[k][0] for row in parts], model.device) for k in range(most)]
@@ -76,7 +76,7 @@ def guidance_by_step(
 
 
 def guidance_scale(sampling: Sampling, step: int) -> float:
-    """The guidance scale of a step: 1 outside of the part of the path that is asked for."""
+    """The guidance scale of a step; 1 outside of guidance_start to guidance_end."""
     place = (step + 0.5) / sampling.steps
     if not sampling.guidance_start <= place <= sampling.guidance_end:
         return 1.0
@@ -84,7 +84,7 @@ def guidance_scale(sampling: Sampling, step: int) -> float:
 
 
 def _by_row(numbers: Sequence[float], device: torch.device) -> Weight:
-    """One number where it is the same for every picture, else (B, 1, 1, 1)."""
+    """One number if it is the same for every picture, else (B, 1, 1, 1)."""
     if len(set(numbers)) == 1:
         return numbers[0]
     return torch.tensor(numbers, device=device).reshape(-1, 1, 1, 1)
@@ -92,7 +92,7 @@ def _by_row(numbers: Sequence[float], device: torch.device) -> Weight:
 
 @dataclass(frozen=True)
 class Lengths:
-    """How many chunks the texts of one picture have, at whichever step."""
+    """The numbers of chunks that the texts of one picture have at some step."""
 
     positive: frozenset[int]
     negative: frozenset[int]
@@ -107,7 +107,7 @@ class Lengths:
 
 
 def prompt_lengths(model: LatentDiffusion, request: Request) -> Lengths:
-    """The lengths of a picture's texts; UserError for more parts or chunks than there can be."""
+    """The lengths of a picture's texts; UserError for too many parts or chunks."""
     if model.conditioner.text is None:
         return Lengths(frozenset({1}), frozenset({1}))
     tokenizer, schedule = model.text.tokenizer, prompt_schedule(request)

@@ -1,4 +1,4 @@
-"""Provenance: by what a picture was made, beside its request."""
+"""Provenance: the model, versions and device that a picture was made with."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Annotated
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from calotype import __version__
 from calotype.checkpoints.hashes import model_hash
 from calotype.model import LatentDiffusion
+from calotype.names import VERSION
 
 ShortText = Annotated[str, Field(max_length=1_000)]
 
 
 class Provenance(BaseModel):
-    """By what a picture was made: what has to be the same for the same bits.
+    """What must be equal, beside the request, for a picture to come out bit for bit.
 
-    model: its name. model_hash, vae_hash: see ``checkpoints.hashes``; "" for one in memory alone.
-    version: of calotype. prediction: what the UNet was taken to say. averaged: whether it was the
-    running average. threads: of the CPU, on which sums are split. deterministic: whether it was
-    made one by one.
+    model: its name. model_hash, vae_hash: see ``checkpoints.hashes``; "" for networks in no file.
+    version: of calotype. prediction: the prediction type of the UNet. averaged: whether the
+    UNet's weights were the running average. threads: of the CPU; sums are split over them.
+    deterministic: whether pictures were made one by one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,7 +38,7 @@ class Provenance(BaseModel):
     deterministic: bool = False
 
     def differences(self, now: Provenance) -> list[str]:
-        """What is known and not the same now, in words; the model by its hash, where it has one."""
+        """What differs from ``now``, a line each; models are compared by hash if both have one."""
         names = [name for name in Provenance.model_fields if name != "deterministic"]
         if self.model_hash and now.model_hash:
             names.remove("model")
@@ -51,14 +51,14 @@ class Provenance(BaseModel):
 
 
 def provenance_of(model: LatentDiffusion, deterministic: bool = False) -> Provenance:
-    """What the pictures say that this model makes here and now."""
+    """The provenance of pictures that this model makes in this process."""
     own = set(model.files)
     vae = [path for path in model.vae_files if path not in own]
     return Provenance(
         model=model.name[:1_000],
         model_hash=model_hash(model.files),
         vae_hash=model_hash(vae),
-        version=__version__,
+        version=VERSION,
         torch=torch.__version__,
         device=_device_name(model.device),
         dtype=str(model.dtype).removeprefix("torch."),
@@ -70,7 +70,7 @@ def provenance_of(model: LatentDiffusion, deterministic: bool = False) -> Proven
 
 
 def _device_name(device: torch.device) -> str:
-    """A device's kind, and its name where it has one."""
+    """A device's type, and the name of the GPU if it is one."""
     if device.type == "cuda":
         return f"cuda, {torch.cuda.get_device_name(device)}"
     return device.type

@@ -1,4 +1,4 @@
-"""The records that ask for pictures: frozen, bounded, and enough to make the same picture again."""
+"""Requests: what pictures are asked for, as frozen records with bounds on every field."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class Sampling(Settings):
 
     sampler: SamplerName = Field(
         default="unipc",
-        description="the method that takes the noise away; other programs' names are understood",
+        description="the sampling method; names of other programs are understood",
     )
     schedule: ScheduleName | None = Field(
-        default=None, description="how the steps are spaced; none: as the sampler prefers"
+        default=None, description="spacing of the noise levels; none: the sampler's own"
     )
     steps: int = Field(
-        default=20, ge=1, le=1000, description="steps of the sampler; more is finer and slower"
+        default=20, ge=1, le=1000, description="steps of the sampler; more are finer and slower"
     )
-    guidance_scale: Scale = Field(default=5.0, description="pull towards the prompt; 1 is none")
+    guidance_scale: Scale = Field(
+        default=5.0, description="strength of the guidance towards the prompt; 1 is none"
+    )
     guidance_schedule: tuple[Scale, ...] = Field(
         default=(),
         max_length=1000,
@@ -83,7 +85,7 @@ class Sampling(Settings):
     @model_validator(mode="before")
     @classmethod
     def _translate_names(cls, values: Any) -> Any:
-        """Names that other programs use; one of a sampler may end with that of a schedule."""
+        """Translate names of other programs; a sampler's may end with that of a schedule."""
         if not isinstance(values, dict):
             return values
         known = dict(values)
@@ -154,7 +156,7 @@ class Request(Settings):
 
     @property
     def prompts(self) -> tuple[str, ...]:
-        """The prompts, be it one or several."""
+        """The prompts as a tuple, also if there is one."""
         return (self.prompt,) if isinstance(self.prompt, str) else self.prompt
 
     @property
@@ -164,7 +166,7 @@ class Request(Settings):
 
     @property
     def _counted(self) -> str:
-        """The seed that goes up from picture to picture."""
+        """The field of the seed that rises by 1 from picture to picture."""
         return "variation_seed" if self.sampling.variation_strength else "seed"
 
     def single(self, index: int) -> Request:
@@ -175,9 +177,9 @@ class Request(Settings):
         return self.model_copy(update={"prompt": prompt, "images": 1, "sampling": sampling})
 
     def batch_key(self) -> Request:
-        """What pictures of one batch have in common: all but words, seeds and guidance scales.
+        """What requests of one batch have in common: all but words, seeds and guidance scales.
 
-        Of a resolved request; a new field is part of the key until it is listed here.
+        For resolved requests. A new field is part of the key unless ``FREE`` lists it.
         """
         sampling = self.sampling.model_copy(update=FREE_IN_SAMPLING)
         return self.model_copy(update={**FREE, "sampling": sampling})

@@ -1,4 +1,4 @@
-"""resolve: what a request leaves open is written out, what a model can't do is refused."""
+"""resolve: write out what a request leaves open, refuse what the model can't do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resolve(model: LatentDiffusion, request: Request) -> Request:
 
 
 def _check_routes(model: LatentDiffusion, request: Request) -> None:
-    """UserError unless the UNet is given all that it needs, and reads the words that are given."""
+    """UserError unless the UNet gets all inputs that it needs and reads the prompts given."""
     name = model.name
     text = model.conditioner.text
     missing = model.routes - ({text.route} if text else set())

@@ -1,4 +1,4 @@
-"""run: from a request to its pictures, the one loop that makes every kind of picture."""
+"""run: from a request to its pictures, by one loop for every kind of picture."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from calotype.generate.resolve import resolve
 from calotype.model import LatentDiffusion
 from calotype.sampling import At, NoiseSource, Step, guided
 
-PIXELS_PER_BATCH = 2**20  # four pictures of 512 x 512: what a modest computer holds
-TEXTS_KEPT = 16  # batches of encoded texts: those of a sweep's neighbours are often the same
+PIXELS_PER_BATCH = 2**20  # four pictures of 512 x 512, for computers with little memory
+TEXTS_KEPT = 16  # batches of encoded texts; neighbours of a sweep often share them
 
 
 def run(
@@ -50,14 +50,13 @@ def events(
     batch_size: int | None = None,
     deterministic: bool = False,
 ) -> Iterator[Event]:
-    """What happens while a request is worked on; closing the iterator stops the work.
+    """Make the pictures of a request, yielding events; closing the iterator stops the work.
 
     inputs: the pictures that the request names, by SHA-256.
-    batch_size: pictures made side by side; None for as many as suits their size. It changes speed
-        and memory; a picture's noise is a function of its seed alone, whatever the batch, but its
-        last bits are those of the batch.
-    deterministic: one by one, so that on a CPU a picture is the same to the last bit whatever else
-        is asked for.
+    batch_size: the most pictures in a batch; None: as many as suit their size. It changes speed and
+        memory, and the last bits of the pictures. Their noise does not depend on it.
+    deterministic: batches of one picture, so that on a CPU each is the same bit for bit whatever
+        else is requested.
 
     Raises UserError, before any picture is made, for what the model can't do (see ``resolve``) and
     for a batch size below 1; later, if the numbers overflow, as half precision may.
@@ -87,9 +86,9 @@ def events(
 
 
 def steps(denoising: Denoising, x: Tensor) -> Iterator[Step]:
-    """Walk x down the noise levels of a prepared batch; yields after every step.
+    """Take x (B, C, h, w) down the noise levels of a prepared batch; yields after every step.
 
-    A sampler counts the steps of the path that it is given. Everything else counts those of the
+    The sampler counts the steps of the path that it is given. Everything else counts those of the
     whole path: ``first`` is added here, and nowhere else.
     """
     first = denoising.first
@@ -109,7 +108,7 @@ def steps(denoising: Denoising, x: Tensor) -> Iterator[Step]:
 
 @dataclass(frozen=True)
 class _Later:
-    """The noise of a walk, for a sampler that does not know of its first steps."""
+    """The noise of a walk for a sampler that starts at step ``first``."""
 
     noise: NoiseSource
     first: int
@@ -136,7 +135,7 @@ def prepared_batches(
     inputs: Inputs,
     batch_size: int | None,
 ) -> Iterator[tuple[list[int], Denoising]]:
-    """Batches of resolved requests of one picture each: their numbers, and all that makes them."""
+    """Group resolved requests of one picture each into batches: (their numbers, the batch)."""
     encode = lru_cache(TEXTS_KEPT)(lambda prompts: model.conditioner({"captions": prompts}))
     for batch in batches(requests, partial(prompt_lengths, model), batch_size):
         yield batch, prepare(model, [requests[number] for number in batch], inputs, encode)
@@ -147,10 +146,10 @@ def batches(
     lengths_of: Callable[[Request], Lengths],
     batch_size: int | None,
 ) -> Iterator[list[int]]:
-    """Numbers of resolved requests that are made side by side: of one batch key, as many as fit.
+    """Numbers of the requests of each batch: of one batch key, as many as fit.
 
-    lengths_of: of a request's prompts; those that would make each other's contexts much longer are
-        not in one batch.
+    lengths_of: the lengths of a request's prompts. Requests whose contexts would more than double
+        each other are not in one batch.
     """
     groups: dict[Request, list[int]] = {}
     for number, request in enumerate(requests):

@@ -1,7 +1,7 @@
 """Adams-Bashforth: the slopes (x - x0) / sigma of earlier steps are fitted and integrated.
 
-The three names differ in what the polynomial runs through the slopes over: the number of the step
-(PLMS), sigma (LMS) or log sigma (DEIS).
+The three samplers differ in the variable of the fitted polynomial: the number of the step (PLMS),
+sigma (LMS) or log sigma (DEIS).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch import Tensor
 from calotype.sampling.step import PURE_NOISE, At, Denoise, Step, at_least_float32
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
-"""Of Gauss's quadrature over [-1, 1], exact to degree 31."""
+"""Nodes and weights of Gaussian quadrature over [-1, 1], exact to degree 31."""
 
 EQUIDISTANT = ((1.0,), (1.5, -0.5), (23 / 12, -4 / 3, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -0.375))
-"""Weights of the newest slopes where all strides are taken to be equal, by how many there are."""
+"""Weights of the newest slopes for equal strides, by the number of slopes."""
 
 
 def plms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
@@ -51,7 +51,7 @@ def lms(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 def deis(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
     """DEIS of order 2 over log sigma (Zhang and Chen 2022, "rho-AB-DEIS", equation 15).
 
-    A walk of fewer than 15 steps ends with one of first order, as diffusers' does.
+    A path of fewer than 15 steps ends with a step of first order, as in diffusers.
     """
     return _walk(denoise, x, sigmas, 2, np.log, first_order_end=len(sigmas) <= 15)
 
@@ -80,9 +80,10 @@ def _walk(
 def integrals(
     axis: Callable[[np.ndarray], np.ndarray], seen: list[float], here: float, there: float
 ) -> list[float]:
-    """From ``here`` to ``there``, of each Lagrange polynomial over axis(sigma) at levels seen.
+    """The integral from ``here`` to ``there`` of each Lagrange polynomial over axis(sigma).
 
-    Levels that meet, as rounding may make them, count once: the newest of them.
+    seen: the levels of the slopes, the newest first. Equal levels, as rounding may make them, count
+    once: the newest of them.
     """
     if len(seen) == 1:
         return [there - here]

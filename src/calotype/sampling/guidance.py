@@ -1,4 +1,4 @@
-"""Guidance: which conditions a step hears, with which weights, and how their x0 are combined."""
+"""Guidance: the conditions of a step, their weights, and how their x0 are combined."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Weight = float | Tensor
 class Term:
     """A condition that the result is moved towards, or away from.
 
-    weight: how far, in units of the way from the base's x0 to this condition's.
-    unscaled: the weight where all guidance scales are 1: what rescaling compares with.
+    weight: how far, in units of the difference between x0 under this condition and under the base.
+    unscaled: the weight if all guidance scales were 1; rescaling compares with it.
     """
 
     condition: Condition
@@ -33,7 +33,7 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Guidance:
-    """What one step hears: x0 = D_0 + scale * sum_k w_k (D_k - D_0).
+    """The guidance of one step: x0 = D_0 + scale * sum_k w_k (D_k - D_0).
 
     D_0 is x0 under ``base``, D_k under term k. Without terms it is D_0: no guidance.
     rescale: in [0, 1], how much of the output's spread is brought back to what it is at scale 1
@@ -53,10 +53,10 @@ Parts = Sequence[tuple[Condition, Weight]]
 def classifier_free(
     condition: Condition | Parts, negative: Condition, scale: Weight, rescale: float = 0.0
 ) -> Guidance:
-    """From ``negative`` towards ``condition``, ``scale`` times as far as that lies.
+    """From ``negative`` towards ``condition``, and ``scale`` times as far.
 
     Ho and Salimans 2022, "Classifier-free diffusion guidance". Scale 1 of one condition is that
-    condition alone. Of several, the ways to each are added, with their weights (Liu et al. 2022,
+    condition alone. For several, the differences are added with their weights (Liu et al. 2022,
     "Compositional visual generation", equation 11).
     """
     parts: Parts = [(condition, 1.0)] if isinstance(condition, Condition) else condition
@@ -77,7 +77,7 @@ def guided(denoiser: Denoiser, guidance: Guidance, x: Tensor, sigma: float) -> T
     conditions = [guidance.base, *[term.condition for term in guidance.terms]]
     base, *found = _each(denoiser, conditions, x, sigma)
     weighted = list(zip(guidance.terms, found, strict=True))
-    # Denoised latents are affine in the outputs: guiding the ones is guiding the others.
+    # x0 is affine in the network's output: guiding one is guiding the other.
     ways = functools.reduce(torch.add, [(one - base) * term.weight for term, one in weighted])
     result = base + ways * guidance.scale
     if guidance.rescale == 0:
@@ -116,7 +116,7 @@ def _calls(conditions: Sequence[Condition]) -> list[list[int]]:
 
 
 def share_a_call(lengths: Sequence[int]) -> bool:
-    """Whether contexts of these lengths, repeated to a common one, are at most doubled by it."""
+    """Whether repeating contexts of these lengths to a common one at most doubles the longest."""
     return math.lcm(*lengths) <= 2 * max(lengths)
 
 
@@ -125,10 +125,10 @@ def _is(weight: Weight, number: float) -> bool:
 
 
 def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
-    """x0 clipped where its largest numbers begin, and scaled to ``least``.
+    """Dynamic thresholding: x0 is clipped at a quantile of its magnitudes and scaled to ``least``.
 
-    Dynamic thresholding (Saharia et al. 2022, "Imagen", section 2.3), for models of pixels: of each
-    row, ``share`` of the numbers are smaller than where it is clipped, if that is above ``least``.
+    Saharia et al. 2022, "Imagen", section 2.3; for models of pixels. Each row is clipped at its
+    quantile ``share``, if that is above ``least``.
     """
 
     def clipped(x: Tensor, at: At) -> Tensor:
@@ -144,10 +144,10 @@ def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
 def rescaled(
     denoiser: Denoiser, result: Tensor, reference: Tensor, x: Tensor, sigma: float, amount: float
 ) -> Tensor:
-    """x0 ``result``, the network output that means it brought towards the spread of another's.
+    """x0 ``result`` with the deviation of its network output brought towards a reference's.
 
-    reference: x0 whose output has the spread aimed at. On the output, not on x0 itself, whose
-    spread holds the picture's too.
+    reference: x0 whose network output has the deviation aimed at. It is the output that is
+    rescaled, not x0, whose deviation includes the picture's own (Lin et al. 2023, section 3.4).
     """
     level = torch.tensor(sigma, dtype=torch.float64)
     output = target(denoiser.prediction, result, x, level)

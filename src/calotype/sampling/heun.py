@@ -12,10 +12,10 @@ from calotype.sampling.step import PURE_NOISE, At, Denoise, NoiseSource, Step, a
 
 
 def heun(denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource) -> Iterator[Step]:
-    """Walk x (B, C, h, w) along the noise levels; two calls a step, one down to 0 or from noise.
+    """Take x (B, C, h, w) along the noise levels; two calls a step, one down to 0 or from noise.
 
-    Where the path goes up, noise is added and no network called: on such a path this is restart
-    sampling (Xu et al. 2023, algorithm 1), which forgets there what has gone wrong by then.
+    Where the path goes up, noise is added and the network is not called: on such a path this is
+    restart sampling (Xu et al. 2023, algorithm 1), which discards accumulated errors there.
     """
     x = x0 = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):

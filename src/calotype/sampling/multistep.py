@@ -1,7 +1,7 @@
 """Multistep solvers: the denoised latents of earlier steps are remembered and extrapolated.
 
-Strides are of lambda = -log sigma. With eta above 0 the walk follows the SDE: it goes below the
-next level by the part eta of the stride, and noise brings it back up.
+Strides are in lambda = -log sigma. With eta above 0 the SDE is solved: a step goes below the next
+level by the share eta of the stride, and noise brings it back up.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from calotype.sampling.step import At, Denoise, NoiseSource, Step, at_least_floa
 def dpmpp_2m(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 0.0
 ) -> Iterator[Step]:
-    """Walk x (B, C, h, w) down the noise levels by DPM-Solver++(2M), or at eta = 1 by 2M SDE.
+    """Take x (B, C, h, w) down the noise levels by DPM-Solver++(2M), or at eta = 1 by 2M SDE.
 
     Lu et al. 2022, "DPM-Solver++", algorithm 2 and equation 17. The first step and one that ends
-    at 0 are of first order: no past the one, an infinite stride the other.
+    at 0 are of first order: the first has no past, the last an infinite stride.
     """
     x = at_least_float32(x)
     before, stride_before = x, 0.0
@@ -43,10 +43,10 @@ def dpmpp_2m(
 def dpmpp_3m(
     denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource, eta: float = 1.0
 ) -> Iterator[Step]:
-    """Walk x down the noise levels by DPM-Solver++(3M) for the SDE, as k-diffusion has it.
+    """Take x down the noise levels by DPM-Solver++(3M) for the SDE, as k-diffusion does.
 
-    Through the last three x0 as a function of lambda goes a parabola, by divided differences; the
-    weights of its terms are the exponential integrals phi_2 and phi_3.
+    A parabola in lambda is fitted to the last three x0 by divided differences; its terms have the
+    exponential integrals phi_2 and phi_3 as weights.
     """
     x = at_least_float32(x)
     past: list[tuple[float, Tensor]] = []  # (lambda, x0), the newest first
@@ -63,7 +63,7 @@ def dpmpp_3m(
 
 
 def _curved(past: list[tuple[float, Tensor]], stride: float, longer: float) -> Tensor | float:
-    """What the slope and the curvature of x0 add to a step; ``longer`` counts the part of eta."""
+    """What slope and curvature of x0 add to a step; ``longer`` is the stride with eta's share."""
     backs = [(a - b) / stride for (a, _), (b, _) in pairwise(past)] if stride else []
     if not backs or 0 in backs:  # no past yet, or levels that meet
         return 0.0

@@ -35,7 +35,7 @@ from calotype.sampling.unipc import unipc
 
 
 class Walk(Protocol):
-    """A sampler that is ready to go: it takes x down the noise levels and yields every step."""
+    """A bound sampler: it takes x down the noise levels and yields every step."""
 
     def __call__(
         self, denoise: Denoise, x: Tensor, sigmas: Tensor, *, noise: NoiseSource
@@ -47,10 +47,10 @@ class Sampler:
     """One name of the table.
 
     function: the generator that walks.
-    convention: how its path is laid.
-    eta: the share of fresh noise when the request names none; None for a sampler without a share.
-    draws: whether one without a share draws noise all the same.
-    web_ui: how the web UIs lay the path of this sampler, whatever the model's folder says.
+    convention: how its path is made.
+    eta: the default share of fresh noise; None for a sampler that has no such share.
+    draws: whether a sampler without a share draws noise all the same.
+    web_ui: how the web UIs make its path, whatever the model's folder says.
     """
 
     function: Callable[..., Iterator[Step]]
@@ -60,7 +60,7 @@ class Sampler:
     web_ui: Convention | None = None
 
     def bind(self, eta: float | None = None) -> Walk:
-        """The function that walks, with its share of noise set; ``eta`` None is the sampler's own.
+        """The sampler as a function, with its share of noise set; ``eta`` None is the default.
 
         Raises UserError for an eta above 0 where the sampler has no share to choose.
         """
@@ -97,7 +97,7 @@ SAMPLERS = {
 }
 """By name. DDPM is DDIM at eta = 1, Euler a is Euler, 2M SDE is 2M, restart is Heun's method.
 
-A row with ``web_ui`` is in the table twice: under "k_" and its name it walks the web UIs' path.
+A row with ``web_ui`` is in the table twice: as "k_" + name it takes the web UIs' path.
 """
 
 
@@ -107,7 +107,7 @@ for _name, _row in [*SAMPLERS.items()]:
 
 
 def sampler(name: str) -> Sampler:
-    """The sampler of that name, or an error that names the nearest."""
+    """The sampler of that name; UserError, with the nearest name, if there is none."""
     if name not in SAMPLERS:
         allowed = ", ".join(SAMPLERS)
         raise UserError(f'sampler "{name}": must be one of {allowed}{nearest(name, SAMPLERS)}')
@@ -115,7 +115,7 @@ def sampler(name: str) -> Sampler:
 
 
 def make_path(config: SchedulerConfig, name: str, spacing: str | None, steps: int) -> SigmaPath:
-    """The path that the sampler ``name`` walks in ``steps`` steps over a model's schedule.
+    """The path of the sampler ``name`` in ``steps`` steps over a model's schedule.
 
     spacing: one of SPACINGS, or None for the folder's own, or else the sampler's.
     """

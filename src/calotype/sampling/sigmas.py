@@ -1,4 +1,4 @@
-"""Path: which noise levels a walk goes down, where it starts and where it ends."""
+"""SigmaPath: the noise levels that a sampler goes down, with its start and its end."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ SPACINGS = (
     "exponential",
     "align_your_steps",
 )
-DISTILLED = "distilled"  # that of consistency models, no request's: some of these timesteps
+DISTILLED = "distilled"  # of consistency models; no request can choose it
 LEARNED = 50
-BY_LEVEL = ("karras", "exponential", "align_your_steps")  # the others space timesteps
+BY_LEVEL = (
+    "karras",
+    "exponential",
+    "align_your_steps",
+)  # these space noise levels, the others timesteps
 
 ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 """For Stable Diffusion 1.5 in 10 steps (Sabour et al. 2024); others by log-linear interpolation."""
@@ -33,10 +37,10 @@ ALIGNED = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152
 
 @dataclass(frozen=True)
 class Convention:
-    """How a family of samplers has always laid its path; what parity with other programs hangs on.
+    """How a family of samplers makes its path; parity with other programs depends on it.
 
     spacing: when neither the request nor the folder names one.
-    own: whether the folder has no say in the spacing.
+    own: whether the spacing in the model's folder is ignored.
     nodes: how the timesteps divide. "whole": rounded, one a step. "fractional": the same, not
         rounded. "intervals": rounded, one a step and one more, the last, which is left out.
     start: "prior" is n sqrt(1 + sigma^2), the variance-preserving prior. "spacing" is that for
@@ -45,8 +49,8 @@ class Convention:
         sigma_0.
     karras_whole: Karras levels run over the whole table and their timesteps are rounded; else they
         run over the path's own ends and timesteps are fractional.
-    skips: one level more is laid, and the last above the end left out.
-    restarts: the path goes up again on its way: see ``with_restarts``.
+    skips: a path of one level more is made, and its last level above the end left out.
+    restarts: the path goes up again: see ``with_restarts``.
     zero_snr_of_others: whether the last level of zero terminal SNR is as noisy as in diffusers'
         schedulers other than DDIM and DDPM: ``SchedulerConfig.schedule_of_others``.
     """
@@ -83,12 +87,12 @@ RESTART = replace(WEB_UI, spacing="karras", restarts=True)
 
 @dataclass(frozen=True, eq=False)
 class SigmaPath:
-    """A walk laid out.
+    """The noise levels of one sampling run.
 
-    sigmas: (steps + 1,) float64 noise levels, the last where the walk ends; only a restart's rise.
-    start: what unit noise is multiplied by to be x at sigmas[0].
-    final_alpha: what the last x is multiplied by to be the latent.
-    schedule: the schedule that the denoiser has to take its timesteps from on this walk.
+    sigmas: (steps + 1,) float64 noise levels, falling but for restarts; the last is the end.
+    start: x at sigmas[0] is unit noise times this.
+    final_alpha: the latent is the last x times this.
+    schedule: the one that the denoiser takes its timesteps from on this path.
     """
 
     sigmas: Tensor
@@ -100,7 +104,7 @@ class SigmaPath:
 def convention_path(
     config: SchedulerConfig, convention: Convention, spacing: str | None, steps: int
 ) -> SigmaPath:
-    """The path of ``steps`` steps that a convention lays over a model's schedule.
+    """The path of ``steps`` steps by a convention over a model's schedule.
 
     spacing: one of SPACINGS, or None for the folder's, or else the convention's.
     """

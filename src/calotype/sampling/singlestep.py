@@ -1,8 +1,8 @@
-"""Singlestep solvers of second order: a look half-way down decides the step.
+"""Singlestep solvers of second order: each step evaluates the network at its midpoint too.
 
-Half-way is the geometric mean of two noise levels. DPM-Solver-2 takes there the slope (x - x0) /
-sigma for the whole step, DPM-Solver++(2S) takes x0; each goes below the next level and adds noise
-where eta says so, as ``euler`` does.
+The midpoint is the geometric mean of two noise levels. DPM-Solver-2 uses its slope (x - x0) / sigma
+for the whole step, DPM-Solver++(2S) its x0; each goes below the next level and adds noise where eta
+says so, as ``euler`` does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _walk(
     eta: float,
     land: Callable[..., Tensor],
 ) -> Iterator[Step]:
-    """Two calls a step, one for a step down to 0; ``land`` goes down by what was seen half-way."""
+    """Two calls a step, one for a step down to 0; ``land`` takes the step from the midpoint."""
     x = at_least_float32(x)
     for index, (here, there) in enumerate(pairwise(sigmas.tolist())):
         x0 = denoise(x, At(here, index))

@@ -1,4 +1,4 @@
-"""Step: what a sampler yields, beside the three types that are all it knows of the world."""
+"""Step: what a sampler yields, and the types of its arguments."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Denoise = Callable[[Tensor, At], Tensor]
 
 
 class NoiseSource(Protocol):
-    """Unit noise in x's shape: of a step, or of the way between two noise levels."""
+    """Unit noise in x's shape: for a step, or for the interval between two noise levels."""
 
     def __call__(self, index: int, /) -> Tensor:
-        """That of step ``index``."""
+        """The noise of step ``index``."""
         ...
 
     def between(self, high: float, low: float, /) -> Tensor:
@@ -40,18 +40,18 @@ class NoiseSource(Protocol):
 
 
 PURE_NOISE = 1000.0
-"""A level above it has no picture to see, as the first of zero terminal SNR: its slope tells
-nothing of the level below, be that a tenth or a hundredth of it, and Euler's step is exact."""
+"""Above this level x is noise alone, as at the first level of zero terminal SNR: the slope there
+says nothing about the level below, even at a hundredth of it, and Euler's step is exact."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a walk, after it was made.
+    """One step, after it was taken.
 
     index: from 0.
-    sigma: the noise level that x has come to.
+    sigma: the noise level that x has reached.
     x: the latent there, in Karras coordinates.
-    x0: the clean latent that the step was aimed at.
+    x0: the estimate of the clean latent that the step used.
     """
 
     index: int
@@ -61,7 +61,7 @@ class Step:
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """x in float32 or wider: a walk's small steps vanish in half precision."""
+    """x in float32 or wider: small steps vanish in half precision."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

@@ -1,4 +1,4 @@
-"""UniPC: DPM-Solver++(2M)'s prediction, corrected by the next x0 at no further call."""
+"""UniPC: the prediction of DPM-Solver++(2M), corrected by the next x0 without another call."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from calotype.sampling.step import At, Denoise, Step, at_least_float32, step_to
 
 
 def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
-    """Walk x (B, C, h, w) down the noise levels by UniPC of order 2, B(h) = e^h - 1.
+    """Take x (B, C, h, w) down the noise levels by UniPC of order 2, B(h) = e^h - 1.
 
     Zhao et al. 2023, "UniPC", algorithms 5 and 7. The first step and the last are of first order.
     """
     x = at_least_float32(x)
     levels = sigmas.tolist()
     past: list[tuple[float, Tensor]] = []  # (sigma, x0), the newest first
-    left, curved = x, False  # where the last step set out, and whether it was of second order
+    left, curved = x, False  # x before the last step, and whether that was of second order
     for index, (here, there) in enumerate(pairwise(levels)):
         x0 = denoise(x, At(here, index))
         if past and here < past[0][0]:
@@ -36,7 +36,7 @@ def unipc(denoise: Denoise, x: Tensor, sigmas: Tensor) -> Iterator[Step]:
 
 
 def corrected(past: list[tuple[float, Tensor]], here: float, found: Tensor, curved: bool) -> Tensor:
-    """What the step that has come to ``here`` should have aimed at, now that x0 there is found."""
+    """The x0 that the step to ``here`` should have used, given x0 ``found`` there."""
     before, x0 = past[0]
     ahead = found - x0
     if not curved:

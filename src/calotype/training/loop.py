@@ -97,10 +97,7 @@ def fit(
                 _write_preview(task, out / "previews" / f"{samples:010d}.png")
         # The checkpoint comes last, so that a run killed before it makes the preview again.
         if ended or stopping or _passed(loop.save_every, before, samples):
-            moments = optimizer_state(optimizer, network)
-            count = len(task.source)
-            now = State(samples, network.state_dict(), ema.state(), moments, count)
-            saved = save_state(out, now, loop.keep)
+            saved = save_state(out, _state(samples, task, optimizer, ema), loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
         yield TrainProgress(samples, loop.samples, metrics, saved)
@@ -150,6 +147,13 @@ def _numbers(scalars: Mapping[str, Tensor], device: str) -> dict[str, float]:
         name: number if value.is_floating_point() else int(number)
         for (name, value), number in zip(scalars.items(), stacked, strict=True)
     }
+
+
+def _state(
+    samples: int, task: Task, optimizer: torch.optim.Optimizer, ema: ExponentialAverage
+) -> State:
+    moments = optimizer_state(optimizer, task.network)
+    return State(samples, task.network.state_dict(), ema.state(), moments, len(task.source))
 
 
 def _restore(
