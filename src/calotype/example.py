@@ -40,7 +40,7 @@ class Batch:
     pictures: (B, C, H, W) float in [-1, 1], unless the pictures were encoded beforehand.
     weights: (B, H, W) positive, or None.
     moments: (B, 2 C, h, w), mean and standard deviation of the raw latents of pictures that were
-        encoded beforehand.
+        encoded beforehand; (B, C, h, w), the latents, for a first stage that has no deviation.
     """
 
     positions: Tensor

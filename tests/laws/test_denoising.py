@@ -18,10 +18,16 @@ import calotype
 from calotype import Picture, Preview, Progress, Request, Sampling
 from calotype.autoencoder import Autoencoder
 from calotype.condition import Condition, Hint
-from calotype.conditioning import CLIPTextEncoder, Conditioner, TextEmbedder, Tokenizer
+from calotype.conditioning import (
+    ClassEmbedder,
+    CLIPTextEncoder,
+    Conditioner,
+    TextEmbedder,
+    Tokenizer,
+)
 from calotype.diffusion import Noise, SchedulerConfig, normal
 from calotype.errors import UserError
-from calotype.generate.denoising import Denoising, Source, each_term
+from calotype.generate.denoising import Denoising, StartPictures, each_term
 from calotype.generate.parts import PARTS
 from calotype.generate.resolve import resolve
 from calotype.generate.run import prepared_batches, steps
@@ -111,7 +117,7 @@ def masked(denoising: Denoising, z: Tensor, mask: Tensor) -> Denoising:
     return replace(
         denoising,
         wrap=lambda denoise: keep(inner(denoise) if inner else denoise),
-        source=Source(torch.zeros(len(z), 3, 32, 32), z),
+        source=StartPictures(torch.zeros(len(z), 3, 32, 32), z),
     )
 
 
@@ -446,6 +452,26 @@ WITHOUT_CONTEXT = {
     "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D"),
     "attention_head_dim": 16,
 }
+
+
+def test_what_is_not_given_is_null() -> None:
+    """A model of words and classes makes pictures from words: its class is the null one."""
+    unet = UNet(replace(unet_config("tiny"), num_class_embeds=4)).eval()
+    seen: list[Tensor] = []
+    unet.register_forward_hook(lambda module, given, output: seen.append(given[2].vector))
+    both = Conditioner([*MODEL.conditioner.embedders, ClassEmbedder(3)])
+    model = replace(MODEL, unet=unet, conditioner=both)
+    calotype.run(model, Request(prompt="a red cube", sampling=Sampling(steps=1)))
+    assert [vector.tolist() for vector in seen] == [[3, 3]], "prompt and negative prompt"
+    with pytest.raises(UserError, match="wants classes beside the words"):
+        calotype.run(replace(MODEL, unet=unet), Request(prompt="a red cube"))
+
+
+def test_a_prompt_that_is_too_long_is_found_before_the_first_picture() -> None:
+    """Also the last of many, and one by one."""
+    prompts = ("a red cube", "wood", " BREAK ".join(["a"] * 70))
+    with pytest.raises(UserError, match="a prompt of 70 chunks"):
+        next(calotype.events(MODEL, Request(prompt=prompts), deterministic=True))
 
 
 def test_a_model_that_needs_more_than_words() -> None:

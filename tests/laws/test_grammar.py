@@ -7,13 +7,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from calotype.conditioning.grammar import (
-    MAX_PARTS,
+    MAX_SUBPROMPTS,
     MAX_WEIGHT,
     parse_weights,
-    parts_by_step,
     plain_words,
     resolve_schedule,
-    split_parts,
+    split_subprompts,
+    subprompts_by_step,
 )
 
 SIGNS = st.sampled_from(
@@ -35,9 +35,9 @@ NO_BREAK = PLAIN.filter(lambda text: "BREAK" not in text and "AND" not in text)
 @example("(" * 5000 + "a", 3, None)
 @example("[a:" * 1500 + "b" + ":1]" * 1500, 3, None)
 def test_no_text_is_an_error(text: str, steps: int, data: st.DataObject | None) -> None:
-    text = text.replace("AND", "and", max(0, text.count("AND") - MAX_PARTS + 1))
+    text = text.replace("AND", "and", max(0, text.count("AND") - MAX_SUBPROMPTS + 1))
     step = 0 if data is None else data.draw(st.integers(0, steps - 1))
-    for part, weight in split_parts(text):
+    for part, weight in split_subprompts(text):
         assert math.isfinite(weight)
         for piece in parse_weights(resolve_schedule(part, step, steps)):
             assert abs(piece.weight) <= MAX_WEIGHT
@@ -46,7 +46,7 @@ def test_no_text_is_an_error(text: str, steps: int, data: st.DataObject | None) 
 
 @given(NO_BREAK)
 def test_words_without_signs_are_themselves(text: str) -> None:
-    assert split_parts(text) == [(text, 1.0)]
+    assert split_subprompts(text) == [(text, 1.0)]
     assert resolve_schedule(text, 0, 9) == text
     (piece,) = parse_weights(text)
     assert (piece.text, piece.weight) == (text, 1.0)
@@ -149,22 +149,22 @@ def test_published_examples_of_weights(text: str) -> None:
 
 
 def test_and_joins_with_weights() -> None:
-    assert split_parts("a cat AND a dog :0.5 AND\nred:1.2") == [
+    assert split_subprompts("a cat AND a dog :0.5 AND\nred:1.2") == [
         ("a cat ", 1.0),
         (" a dog ", 0.5),
         ("\nred", 1.2),
     ]
-    assert split_parts("A LAND and sand") == [("A LAND and sand", 1.0)]
+    assert split_subprompts("A LAND and sand") == [("A LAND and sand", 1.0)]
 
 
 @given(ANY, st.integers(1, 9))
 def test_without_grammar_every_sign_is_a_word(text: str, steps: int) -> None:
-    assert parts_by_step(text, steps, literal=True) == [(1.0, [text] * steps)]
+    assert subprompts_by_step(text, steps, literal=True) == [(1.0, [text] * steps)]
     assert "".join(plain_words(text, steps, literal=True)) == text
 
 
 def test_parts_with_their_turns() -> None:
-    assert parts_by_step("a [b|c] AND d:0.5", 3, literal=False) == [
+    assert subprompts_by_step("a [b|c] AND d:0.5", 3, literal=False) == [
         (1.0, ["a b ", "a c ", "a b "]),
         (0.5, [" d", " d", " d"]),
     ]

@@ -266,6 +266,15 @@ def test_the_first_levels_of_each_spacing() -> None:
     assert t["dpm++2m", "linspace"] == [999, 899, 799]
 
 
+def test_one_step_begins_at_noise() -> None:
+    """The web UIs' paths, as in k-diffusion; diffusers' Euler begins its only step at 0."""
+    for name in ("k_euler", "k_euler_ancestral", "k_dpm++2m", "k_dpm2", "restart"):
+        for spacing in (None, "karras", "exponential", "sgm_uniform"):
+            first = float(make_path(CONFIG, name, spacing, 1).sigmas[0])
+            assert first == pytest.approx(float(CONFIG.schedule.sigmas[-1])), (name, spacing)
+    assert float(make_path(CONFIG, "euler", None, 1).sigmas[0]) == float(CONFIG.schedule.sigmas[0])
+
+
 def test_the_folder_decides_the_spacing_before_the_sampler_does() -> None:
     folder = SchedulerConfig(timestep_spacing="trailing", use_karras_sigmas=True)
     assert torch.equal(

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -71,21 +70,28 @@ def test_what_is_made_side_by_side(sweep: Sweep, size: int | None, data: st.Data
     """Every picture is in one batch, in order within its key; contexts are at most doubled."""
     singles = [sweep.single(k) for k in range(len(sweep))]
     lengths = data.draw(st.lists(LENGTHS, min_size=len(singles), max_size=len(singles)))
-    of_request = {id(single): each for single, each in zip(singles, lengths, strict=True)}
-    found = list(batches(singles, lambda single: of_request[id(single)], size))
+    found = list(batches(singles, lengths, size))
     assert sorted(k for batch in found for k in batch) == list(range(len(singles)))
-    room = size or 2**20 // 64**2
+    limit = size or 2**20 // 64**2
     for batch in found:
-        assert 1 <= len(batch) <= room
+        assert 1 <= len(batch) <= limit
         assert batch == sorted(batch)
         assert len({singles[k].batch_key() for k in batch}) == 1
         for kind in ("positive", "negative"):
             counts = frozenset.union(*(getattr(lengths[k], kind) for k in batch))
             assert len(batch) == 1 or math.lcm(*counts) <= 2 * max(counts)
-    for one, after in pairwise(found):
-        same = singles[one[0]].batch_key() == singles[after[0]].batch_key()
-        fits = lengths[after[0]].fit([lengths[k] for k in one])
-        assert not same or len(one) == room or not fits, "no batch ends before it must"
+    for number, batch in enumerate(found):
+        for after in found[number + 1 :]:
+            same = singles[batch[0]].batch_key() == singles[after[0]].batch_key()
+            fits = lengths[after[0]].fit([lengths[k] for k in batch if k < after[0]])
+            assert not same or len(batch) == limit or not fits or batch[0] > after[0]
+
+
+def test_lengths_that_alternate_fill_two_batches():
+    """Three and five chunks in turns: those of three side by side, and those of five."""
+    singles = [BASE] * 6
+    lengths = [Lengths(frozenset({n}), frozenset({1})) for n in (3, 5) * 3]
+    assert list(batches(singles, lengths, None)) == [[0, 2, 4], [1, 3, 5]]
 
 
 def test_a_sweep_survives_json():

@@ -24,7 +24,7 @@ NUMBER = re.compile(rf"\s*({DIGITS})\s*")
 BREAK = re.compile(r"\bBREAK\b")
 AND = re.compile(r"\bAND\b")
 SIGNS = re.compile(rf"\\[()\[\]\\]|\\|\(|\[|:\s*[+-]?{DIGITS}\s*\)|\)|\]|[^\\()\[\]:]+|:")
-MAX_PARTS = 16  # parts that AND joins
+MAX_SUBPROMPTS = 16  # parts that AND joins
 MAX_WEIGHT = 100.0  # weights are clamped to this
 MAX_DEPTH = 20  # of nested brackets; deeper ones are plain text
 
@@ -37,14 +37,14 @@ class Piece:
     weight: float = 1.0
 
 
-def split_parts(prompt: str) -> list[tuple[str, float]]:
+def split_subprompts(prompt: str) -> list[tuple[str, float]]:
     """The texts that AND joins, with their weights; at least one."""
     found = []
     for part in AND.split(prompt):
         weight = WEIGHT.search(part)
         found.append((part[: weight.start()], _clamp_weight(weight[1])) if weight else (part, 1.0))
-    if len(found) > MAX_PARTS:
-        raise UserError(f"a prompt of {len(found)} parts: AND joins at most {MAX_PARTS}")
+    if len(found) > MAX_SUBPROMPTS:
+        raise UserError(f"a prompt of {len(found)} parts: AND joins at most {MAX_SUBPROMPTS}")
     return found
 
 
@@ -99,7 +99,7 @@ def _split_at_break(text: str) -> Iterator[tuple[str | None, float]]:
         yield words.lstrip() if number == len(others) else words.strip(), 1.0
 
 
-def parts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
+def subprompts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, list[str]]]:
     """The parts of a prompt: each one's weight, and its text at each of ``steps`` steps.
 
     literal: the prompt has no grammar and is one part.
@@ -108,13 +108,13 @@ def parts_by_step(prompt: str, steps: int, literal: bool) -> list[tuple[float, l
         return [(1.0, [prompt] * steps)]
     return [
         (weight, [resolve_schedule(text, step, steps) for step in range(steps)])
-        for text, weight in split_parts(prompt)
+        for text, weight in split_subprompts(prompt)
     ]
 
 
 def plain_words(prompt: str, steps: int, literal: bool) -> Iterator[str]:
     """The plain texts of a prompt at any of ``steps`` steps, without the grammar."""
-    for _, texts in parts_by_step(prompt, steps, literal):
+    for _, texts in subprompts_by_step(prompt, steps, literal):
         for text in dict.fromkeys(texts):
             pieces = [Piece(text)] if literal else parse_weights(text)
             yield from (piece.text for piece in pieces if piece.text)

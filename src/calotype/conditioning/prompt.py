@@ -85,12 +85,14 @@ def encode_prompts(tokenizer: Tokenizer, encoder: CLIPTextEncoder, prompts: Prom
     rows = [tokenizer.row(chunk.ids) for text in cut for chunk in text]
     if prompts.weighting == "comfy":
         rows.append(tokenizer.row(()))
-    encoded = list(encoder(torch.tensor(rows, device=device), prompts.clip_skip))
-    empty = encoded.pop() if prompts.weighting == "comfy" else None
-    found = [
-        torch.cat([_apply_weights(encoded.pop(0), chunk, empty) for chunk in text]) for text in cut
+    encoded = encoder(torch.tensor(rows, device=device), prompts.clip_skip)
+    empty = encoded[-1] if prompts.weighting == "comfy" else None
+    outputs = iter(encoded)
+    contexts = [
+        torch.cat([_apply_weights(next(outputs), chunk, empty) for chunk in text])[None]
+        for text in cut
     ]
-    return repeat_to_common_length([each[None] for each in found])
+    return repeat_to_common_length(contexts)
 
 
 def _apply_weights(z: Tensor, chunk: Chunk, empty: Tensor | None) -> Tensor:

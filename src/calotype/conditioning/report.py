@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from calotype.conditioning.grammar import parts_by_step
+from calotype.conditioning.grammar import subprompts_by_step
 from calotype.conditioning.prompt import Chunk, chunks
 from calotype.conditioning.tokenizer import Tokenizer
 from calotype.names import PromptWeighting
@@ -14,7 +14,7 @@ def describe_prompt(
     tokenizer: Tokenizer, prompt: str, weighting: PromptWeighting, steps: int
 ) -> Iterator[str]:
     """Lines for each part of a prompt, each text that it has at some step, and each chunk."""
-    parts = parts_by_step(prompt, steps, literal=weighting == "none")
+    parts = subprompts_by_step(prompt, steps, literal=weighting == "none")
     for number, (weight, texts) in enumerate(parts, start=1):
         if len(parts) > 1:
             yield f"part {number} of {len(parts)}, weight {weight:g}"

@@ -13,14 +13,14 @@ from calotype.diffusion import Denoiser
 from calotype.diffusion.denoiser import Network
 from calotype.generate.request import Request
 from calotype.model import LatentDiffusion
-from calotype.sampling import Denoise, Guidance, NoiseSource, SigmaPath, Walk
+from calotype.sampling import BoundSampler, Denoise, Guidance, NoiseSource, SigmaPath
 
 Inputs = Mapping[str, Image]
 """The pictures that a request names, by SHA-256."""
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class StartPictures:
     """The pictures that rows start from: (B, 3, H, W) in [-1, 1], and their scaled latents."""
 
     pictures: Tensor
@@ -52,7 +52,7 @@ class Denoising:
     requests: Sequence[Request]
     model: LatentDiffusion
     denoiser: Denoiser
-    sampler: Walk
+    sampler: BoundSampler
     path: SigmaPath
     start: Tensor
     noise: NoiseSource
@@ -60,7 +60,7 @@ class Denoising:
     guidance: Sequence[Guidance]
     begin: Callable[[Tensor | None], Tensor]
     first: int = 0
-    source: Source | None = None
+    source: StartPictures | None = None
     wrap: Callable[[Denoise], Denoise] | None = None
     finish: Callable[[list[Image]], list[Image]] = list
     then: Denoising | None = None

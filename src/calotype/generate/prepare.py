@@ -24,13 +24,13 @@ def prepare(
 
     requests: one for each picture, all with the same batch key. encode: texts -> Condition.
     """
-    one = requests[0]
-    assert one.width
-    assert one.height
-    sampling = one.sampling
+    shared = requests[0]
+    assert shared.width
+    assert shared.height
+    sampling = shared.sampling
     path = make_path(model.scheduler, sampling.sampler, sampling.schedule, sampling.steps)
     channels = model.autoencoder.config.diffused_channels
-    shape = (channels, one.height // model.factor, one.width // model.factor)
+    shape = (channels, shared.height // model.factor, shared.width // model.factor)
     start, noise = draw_noise(requests, shape, model)
     denoising = Denoising(
         requests=requests,
@@ -45,9 +45,9 @@ def prepare(
         begin=lambda latents: start * path.start,
     )
     if sampling.threshold is not None:
-        denoising = replace(denoising, wrap=partial(thresholded, share=sampling.threshold))
+        denoising = replace(denoising, wrap=partial(thresholded, quantile=sampling.threshold))
     for field, part in PARTS.items():
-        if getattr(one, field) is not None:
+        if getattr(shared, field) is not None:
             denoising = part(denoising, inputs)
     return denoising
 

@@ -9,7 +9,7 @@ import torch
 
 from calotype.condition import Condition
 from calotype.conditioning import Prompts
-from calotype.conditioning.grammar import parts_by_step, resolve_schedule
+from calotype.conditioning.grammar import resolve_schedule, subprompts_by_step
 from calotype.conditioning.prompt import chunks
 from calotype.generate.request import Request, Sampling
 from calotype.model import LatentDiffusion
@@ -37,7 +37,7 @@ def prompt_schedule(request: Request) -> PromptSchedule:
     steps, literal = request.sampling.steps, request.weighting == "none"
     negative = request.negative_prompt
     return PromptSchedule(
-        parts_by_step(request.prompts[0], steps, literal),
+        subprompts_by_step(request.prompts[0], steps, literal),
         [negative if literal else resolve_schedule(negative, k, steps) for k in range(steps)],
     )
 
@@ -51,7 +51,7 @@ def guidance_by_step(
     """
     one = requests[0]
     if model.conditioner.text is None:
-        return [Guidance(Condition())] * one.sampling.steps
+        return [Guidance(encode(Prompts(("",) * len(requests))))] * one.sampling.steps
     rows = [prompt_schedule(request) for request in requests]
     most = max(len(row.parts) for row in rows)
     # Prompts with fewer parts than others are filled up with empty ones of weight 0.

@@ -27,7 +27,7 @@ def _check_routes(model: LatentDiffusion, request: Request) -> None:
     """UserError unless the UNet gets all inputs that it needs and reads the prompts given."""
     name = model.name
     text = model.conditioner.text
-    missing = model.routes - ({text.route} if text else set())
+    missing = model.routes - {embedder.route for embedder in model.conditioner}
     if "concat" in missing:
         takes, latent = model.unet.config.in_channels, model.autoencoder.config.diffused_channels
         raise UserError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from operator import attrgetter
@@ -11,6 +11,8 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from calotype.condition import Condition
+from calotype.conditioning import Prompts
 from calotype.errors import UserError
 from calotype.generate.denoising import Denoising, Inputs
 from calotype.generate.events import Event, Picture, Preview, Progress
@@ -36,8 +38,8 @@ def run(
     deterministic: bool = False,
 ) -> list[Picture]:
     """The pictures of a request, in order; see ``events``."""
-    happened = events(model, request, inputs, batch_size=batch_size, deterministic=deterministic)
-    pictures = [event for event in happened if isinstance(event, Picture)]
+    stream = events(model, request, inputs, batch_size=batch_size, deterministic=deterministic)
+    pictures = [event for event in stream if isinstance(event, Picture)]
     return sorted(pictures, key=attrgetter("index"))
 
 
@@ -102,12 +104,12 @@ def steps(denoising: Denoising, x: Tensor) -> Iterator[Step]:
         lambda x, at: wrapped(x, At(at.sigma, at.step + first)),
         x,
         denoising.path.sigmas[first:],
-        noise=_Later(denoising.noise, first),
+        noise=_NoiseFrom(denoising.noise, first),
     )
 
 
 @dataclass(frozen=True)
-class _Later:
+class _NoiseFrom:
     """The noise of a walk for a sampler that starts at step ``first``."""
 
     noise: NoiseSource
@@ -136,20 +138,26 @@ def prepared_batches(
     batch_size: int | None,
 ) -> Iterator[tuple[list[int], Denoising]]:
     """Group resolved requests of one picture each into batches: (their numbers, the batch)."""
-    encode = lru_cache(TEXTS_KEPT)(lambda prompts: model.conditioner({"captions": prompts}))
-    for batch in batches(requests, partial(prompt_lengths, model), batch_size):
+    encode = lru_cache(TEXTS_KEPT)(partial(prompt_condition, model))
+    # All prompts are read before the first batch, so that none is found to be too long later.
+    lengths = [prompt_lengths(model, request) for request in requests]
+    for batch in batches(requests, lengths, batch_size):
         yield batch, prepare(model, [requests[number] for number in batch], inputs, encode)
 
 
+def prompt_condition(model: LatentDiffusion, prompts: Prompts) -> Condition:
+    """The condition of prompts, one row each; nothing else is known about the pictures."""
+    known = {**model.conditioner.null(len(prompts.texts)), "captions": prompts}
+    return model.conditioner(known).to(model.device)
+
+
 def batches(
-    requests: Sequence[Request],
-    lengths_of: Callable[[Request], Lengths],
-    batch_size: int | None,
+    requests: Sequence[Request], lengths: Sequence[Lengths], batch_size: int | None
 ) -> Iterator[list[int]]:
     """Numbers of the requests of each batch: of one batch key, as many as fit.
 
-    lengths_of: the lengths of a request's prompts. Requests whose contexts would more than double
-        each other are not in one batch.
+    lengths: of each request's prompts. A batch holds no requests whose repeated contexts would
+        exceed twice the longest.
     """
     groups: dict[Request, list[int]] = {}
     for number, request in enumerate(requests):
@@ -157,17 +165,15 @@ def batches(
     for key, numbers in groups.items():
         assert key.width
         assert key.height
-        room = batch_size or max(1, PIXELS_PER_BATCH // (key.width * key.height))
-        if room == 1 or len(numbers) == 1:
-            for number in numbers:
-                yield [number]
-            continue
-        lengths = {number: lengths_of(requests[number]) for number in numbers}
-        batch: list[int] = []
+        limit = batch_size or max(1, PIXELS_PER_BATCH // (key.width * key.height))
+        waiting: list[list[int]] = []
         for number in numbers:
-            others = [lengths[other] for other in batch]
-            if batch and (len(batch) == room or not lengths[number].fit(others)):
-                yield batch
-                batch = []
+            fitting = (b for b in waiting if lengths[number].fit([lengths[k] for k in b]))
+            batch = next(fitting, None)
+            if batch is None:
+                waiting.append(batch := [])
             batch.append(number)
-        yield batch
+            if len(batch) == limit:
+                waiting.remove(batch)
+                yield batch
+        yield from waiting

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.1 to 1.5, and the inpainting model made from it (Rombach et al. 2022)."""
+"""Stable Diffusion 1.1 to 1.5, and the inpainting model made from it (Rombach 2022)."""
 
 from dataclasses import replace
 

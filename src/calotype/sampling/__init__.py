@@ -8,7 +8,7 @@ from calotype.sampling.guidance import (
     share_a_call,
     thresholded,
 )
-from calotype.sampling.samplers import SAMPLERS, Walk, make_path, sampler
+from calotype.sampling.samplers import SAMPLERS, BoundSampler, make_path, sampler
 from calotype.sampling.sigmas import SPACINGS, SigmaPath
 from calotype.sampling.step import At, Denoise, NoiseSource, Step
 
@@ -16,13 +16,13 @@ __all__ = [
     "SAMPLERS",
     "SPACINGS",
     "At",
+    "BoundSampler",
     "Denoise",
     "Guidance",
     "NoiseSource",
     "SigmaPath",
     "Step",
     "Term",
-    "Walk",
     "classifier_free",
     "guided",
     "make_path",

@@ -46,12 +46,15 @@ class Guidance:
     rescale: float = 0.0
 
 
-Parts = Sequence[tuple[Condition, Weight]]
+Weighted = Sequence[tuple[Condition, Weight]]
 """Conditions that hold at once, each with its weight."""
 
 
 def classifier_free(
-    condition: Condition | Parts, negative: Condition, scale: Weight, rescale: float = 0.0
+    condition: Condition | Weighted,
+    negative: Condition,
+    scale: Weight,
+    rescale: float = 0.0,
 ) -> Guidance:
     """From ``negative`` towards ``condition``, and ``scale`` times as far.
 
@@ -59,8 +62,8 @@ def classifier_free(
     condition alone. For several, the differences are added with their weights (Liu et al. 2022,
     "Compositional visual generation", equation 11).
     """
-    parts: Parts = [(condition, 1.0)] if isinstance(condition, Condition) else condition
-    if _is(scale, 1) and len(parts) == 1 and _is(parts[0][1], 1):
+    parts: Weighted = [(condition, 1.0)] if isinstance(condition, Condition) else condition
+    if _equals(scale, 1) and len(parts) == 1 and _equals(parts[0][1], 1):
         return Guidance(parts[0][0])
     terms = tuple(Term(part, weight, unscaled=weight) for part, weight in parts)
     return Guidance(negative, terms, scale, rescale)
@@ -75,32 +78,32 @@ def guided(denoiser: Denoiser, guidance: Guidance, x: Tensor, sigma: float) -> T
     if not guidance.terms:
         return denoiser(x, sigma, guidance.base)
     conditions = [guidance.base, *[term.condition for term in guidance.terms]]
-    base, *found = _each(denoiser, conditions, x, sigma)
+    base, *found = _x0_of_each(denoiser, conditions, x, sigma)
     weighted = list(zip(guidance.terms, found, strict=True))
     # x0 is affine in the network's output: guiding one is guiding the other.
-    ways = functools.reduce(torch.add, [(one - base) * term.weight for term, one in weighted])
-    result = base + ways * guidance.scale
+    direction = functools.reduce(torch.add, [(x0 - base) * term.weight for term, x0 in weighted])
+    result = base + direction * guidance.scale
     if guidance.rescale == 0:
         return result
-    if len(found) == 1 and _is(guidance.terms[0].unscaled, 1):
+    if len(found) == 1 and _equals(guidance.terms[0].unscaled, 1):
         return rescaled(denoiser, result, found[0], x, sigma, guidance.rescale)
-    ways = functools.reduce(torch.add, [(one - base) * term.unscaled for term, one in weighted])
-    return rescaled(denoiser, result, base + ways, x, sigma, guidance.rescale)
+    direction = functools.reduce(torch.add, [(x0 - base) * term.unscaled for term, x0 in weighted])
+    return rescaled(denoiser, result, base + direction, x, sigma, guidance.rescale)
 
 
-def _each(
+def _x0_of_each(
     denoiser: Denoiser, conditions: Sequence[Condition], x: Tensor, sigma: float
 ) -> list[Tensor]:
     """x0 under each of the conditions, in their order."""
     found: dict[int, Tensor] = {}
-    for group in _calls(conditions):
+    for group in _group_calls(conditions):
         stacked = Condition.stack([conditions[index] for index in group])
         rows = denoiser(torch.cat([x] * len(group)), sigma, stacked)
         found |= zip(group, rows.chunk(len(group)), strict=True)
     return [found[index] for index in range(len(conditions))]
 
 
-def _calls(conditions: Sequence[Condition]) -> list[list[int]]:
+def _group_calls(conditions: Sequence[Condition]) -> list[list[int]]:
     """Which conditions share a call, by number: see ``share_a_call``."""
     groups: list[tuple[list[int], list[int]]] = []  # numbers, lengths of contexts
     for index, condition in enumerate(conditions):
@@ -120,23 +123,23 @@ def share_a_call(lengths: Sequence[int]) -> bool:
     return math.lcm(*lengths) <= 2 * max(lengths)
 
 
-def _is(weight: Weight, number: float) -> bool:
+def _equals(weight: Weight, number: float) -> bool:
     return not isinstance(weight, Tensor) and weight == number
 
 
-def thresholded(denoise: Denoise, share: float, least: float = 1.0) -> Denoise:
-    """Dynamic thresholding: x0 is clipped at a quantile of its magnitudes and scaled to ``least``.
+def thresholded(denoise: Denoise, quantile: float, minimum: float = 1.0) -> Denoise:
+    """Dynamic thresholding: x0 clipped at a quantile of its magnitudes, scaled to ``minimum``.
 
-    Saharia et al. 2022, "Imagen", section 2.3; for models of pixels. Each row is clipped at its
-    quantile ``share``, if that is above ``least``.
+    Saharia et al. 2022, "Imagen", section 2.3; for models of pixels. Each row is clipped at that
+    quantile of its own, if it is above ``minimum``.
     """
 
     def clipped(x: Tensor, at: At) -> Tensor:
         x0 = denoise(x, at)
         ranked = x0.abs().flatten(1).sort(dim=1).values
-        reach = ranked[:, round(share * (ranked.shape[1] - 1))]
-        reach = reach.clamp(min=least).reshape(-1, *[1] * (x0.ndim - 1))
-        return x0.clamp(-reach, reach) * (least / reach)
+        reach = ranked[:, round(quantile * (ranked.shape[1] - 1))]
+        reach = reach.clamp(min=minimum).reshape(-1, *[1] * (x0.ndim - 1))
+        return x0.clamp(-reach, reach) * (minimum / reach)
 
     return clipped
 
@@ -152,10 +155,10 @@ def rescaled(
     level = torch.tensor(sigma, dtype=torch.float64)
     output = target(denoiser.prediction, result, x, level)
     model = target(denoiser.prediction, reference, x, level)
-    ratio = _spread(model) / _spread(output)
+    ratio = _row_std(model) / _row_std(output)
     return denoised(denoiser.prediction, output * (1 + amount * (ratio - 1)), x, level)
 
 
-def _spread(output: Tensor) -> Tensor:
+def _row_std(output: Tensor) -> Tensor:
     """The standard deviation of each row, in a shape that broadcasts."""
     return output.flatten(1).std(1).reshape(-1, *[1] * (output.ndim - 1))

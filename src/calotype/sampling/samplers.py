@@ -34,7 +34,7 @@ from calotype.sampling.step import Denoise, NoiseSource, Step
 from calotype.sampling.unipc import unipc
 
 
-class Walk(Protocol):
+class BoundSampler(Protocol):
     """A bound sampler: it takes x down the noise levels and yields every step."""
 
     def __call__(
@@ -59,7 +59,7 @@ class Sampler:
     draws: bool = False
     web_ui: Convention | None = None
 
-    def bind(self, eta: float | None = None) -> Walk:
+    def bind(self, eta: float | None = None) -> BoundSampler:
         """The sampler as a function, with its share of noise set; ``eta`` None is the default.
 
         Raises UserError for an eta above 0 where the sampler has no share to choose.

@@ -171,6 +171,8 @@ def timesteps(spacing: str, convention: Convention, count: int, steps: int, offs
         t = np.round(count - np.arange(steps) * (count / steps)) - 1
     else:
         t = np.linspace(0, count - 1, steps + 1 if spacing == "sgm_uniform" else nodes)[::-1]
+        if len(t) == 1 and convention.own:  # diffusers begins its only step at 0, the web UIs above
+            t = np.array([count - 1.0])
         t = t if convention.nodes == "fractional" else np.round(t)
     return torch.from_numpy(t[:steps].copy())
 

@@ -35,7 +35,7 @@ from calotype.training.task import Task
 class TrainProgress:
     """Where a run stands after a step.
 
-    samples, total: seen and to see.
+    samples: seen so far. total: of the whole run.
     metrics: the step's losses and norms.
     saved: the checkpoint that was just written, if any.
     """
@@ -92,11 +92,11 @@ def fit(
         ended = samples == loop.samples
         stopping = not ended and should_stop()
         saved = None
-        if ended or (not stopping and _passed(loop.preview_every, before, samples)):
+        if ended or (not stopping and _crosses_multiple(loop.preview_every, before, samples)):
             with ema.shown():
                 _write_preview(task, out / "previews" / f"{samples:010d}.png")
         # The checkpoint comes last, so that a run killed before it makes the preview again.
-        if ended or stopping or _passed(loop.save_every, before, samples):
+        if ended or stopping or _crosses_multiple(loop.save_every, before, samples):
             saved = save_state(out, _state(samples, task, optimizer, ema), loop.keep)
             seconds = round(time.perf_counter() - began, 1)
             journal.write_timing(samples, seconds=seconds, threads=torch.get_num_threads())
@@ -114,7 +114,7 @@ def _accumulate(
 
     Each batch counts by its share of the samples, so that gradients and losses are means over all
     of them: those of one batch of that size, if the loss of a sample doesn't depend on the others.
-    What is measured in some of the batches alone is the mean over these.
+    A metric that only some of the batches report is averaged over those.
     """
     device = torch.device(settings.loop.device).type
     found: dict[str, list[tuple[float, Tensor]]] = {}
@@ -165,7 +165,7 @@ def _restore(
     return state.samples
 
 
-def _passed(every: int, before: int, now: int) -> bool:
+def _crosses_multiple(every: int, before: int, now: int) -> bool:
     """Whether a multiple of ``every`` lies in (before, now]."""
     return now // every > before // every
 

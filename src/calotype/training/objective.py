@@ -72,9 +72,9 @@ class Objective:
         """The loss of each sample, (B,).
 
         network: (x, t, condition) -> output, as ``diffusion.denoiser`` has it. latents: (B, C, h,
-        w) scaled. known: B values of each name that the conditioner's embedders read; each is left
-        out of its embedder's share of samples. positions: (B,). weights: (B, H, W) how much each
-        pixel of the pictures counts.
+        w) scaled. known: B values of each name that the conditioner's embedders read; each is
+        dropped with the probability ``dropout`` of its embedder. positions: (B,). weights: (B,
+        H, W) how much each pixel of the pictures counts.
         """
         own, schedule = self.settings, self.scheduler.schedule
         noise = added_noise(positions, self.seed, latents.shape[1:], own.offset_noise)
@@ -102,7 +102,7 @@ class Objective:
 
 
 def require_weight(weighting: LossWeighting, zero_terminal_snr: bool) -> None:
-    """UserError for a weighting by which noise alone would weigh nothing, if it is trained on."""
+    """UserError for a weighting that is 0 at the last timestep of zero terminal SNR."""
     if zero_terminal_snr and weighting != "uniform":
         raise UserError(
             f'weighting = "{weighting}": with zero terminal SNR noise alone would weigh '

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from calotype.conditioning.prompt import MAX_CHUNKS
+from calotype.conditioning.prompt import MAX_CHUNKS, chunks
+from calotype.errors import UserError
 from calotype.generate.request import MAX_PROMPT_LENGTH, Request, Sampling
 from calotype.generate.run import run
 from calotype.generate.sheets import contact_sheet
@@ -15,6 +16,15 @@ from calotype.training.vocabulary import Captioned, captions_of
 
 PICTURES = 16  # where no prompts are named
 STEPS = 20
+
+
+def check_prompts(model: LatentDiffusion, prompts: Sequence[str], setting: str) -> None:
+    """UserError, beginning with ``setting``, for a prompt that is too long to be encoded."""
+    try:
+        for prompt in prompts:
+            chunks(model.text.tokenizer, prompt, "none")
+    except UserError as error:
+        raise UserError(f"{setting}: {error}") from None
 
 
 def prompt_preview(

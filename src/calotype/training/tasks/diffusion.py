@@ -17,7 +17,7 @@ from calotype.generate.request import Prompt
 from calotype.training.beginning import BeginningSettings, begin, first_stage
 from calotype.training.latents import Latents
 from calotype.training.objective import Objective, ObjectiveSettings, require_weight
-from calotype.training.preview import prompt_preview
+from calotype.training.preview import check_prompts, prompt_preview
 from calotype.training.run_settings import RunSettings
 from calotype.training.sources import ReportProgress, open_source
 from calotype.training.task import Group, Loss, Task
@@ -31,7 +31,8 @@ class DiffusionSettings(ObjectiveSettings, BeginningSettings):
         default=0.0,
         ge=0,
         le=1,
-        description="share of the run over which the pixels' weights count, fading to 1; 0: never",
+        description="share of the run over which the pixels' weights count, falling linearly to 1; "
+        "0: never",
     )
     preview_prompts: tuple[Prompt, ...] = Field(
         default=(), description="prompts of the preview grid"
@@ -70,6 +71,7 @@ class DiffusionTask(Task):
         stage = first_stage(own, settings)
         self.source = open_source(settings.data, stage.factor, report)
         self.model = begin(own, settings, stage, self.source)
+        check_prompts(self.model, own.preview_prompts, "diffusion.preview_prompts")
         self.objective = Objective(self.model.scheduler, self.model.conditioner, own, settings.seed)
         self.latents = Latents(self.source, self.model, settings, report)
         self.frozen = {"diffusion.autoencoder": self.latents.digest}
