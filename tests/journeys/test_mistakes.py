@@ -71,6 +71,12 @@ def test_options_that_no_request_has(tmp_path, capsys, options):
     assert not out.exists()
 
 
+def test_a_prompt_that_is_too_long(capsys):
+    line = message_of(capsys, "generate", "a" * 10_001, "--model", "none")
+    assert line.startswith('prompt = "aaa')
+    assert line.endswith("must have at most 10,000 characters, not 10,001")
+
+
 MODEL = {
     ("--width", "30"): "width = 30: must be a multiple of 4 for this model, such as 28 or 32",
     ("--height", "33"): "height = 33: must be a multiple of 4 for this model, such as 32 or 36",

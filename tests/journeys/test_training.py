@@ -126,7 +126,8 @@ def test_a_run_of_an_older_version_goes_on(folder: Path, tmp_path: Path):
     scenes = {"count": 10_000, "objects": [1, 2], "seed": 1, "split": "train"}
     shades = {"object_weight": 4.0, "plain_captions": 0.0}
     del own["kind"], written["loop"]["accumulate"]
-    data = {**data, **scenes, **shades, "source": data.pop("folder")}
+    data["source"] = data.pop("folder")
+    data |= scenes | shades
     tables = {"task": "autoencoder", "autoencoder": own, "text": None, "diffusion": None}
     path.write_text(json.dumps({**written, "data": data, **tables}))
     assert settings_in(path) == settings

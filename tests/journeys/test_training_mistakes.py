@@ -166,6 +166,20 @@ def test_a_resumed_run_is_the_same_run(recipe, capsys, change):
     assert Path("run/settings.json").read_bytes() == before
 
 
+def test_a_finished_run_keeps_its_settings(recipe, capsys):
+    """What it says was trained with them: settings that no step has seen are not written down."""
+    assert main(["train", str(recipe)]) == 0
+    before = Path("run/settings.json").read_bytes()
+    assert main(["train", str(recipe), "--resume", "-s", "loop.batch_size=1"]) == 0
+    assert "nothing is left to train" in capsys.readouterr().err
+    assert Path("run/settings.json").read_bytes() == before
+
+
+def test_two_folders_of_pictures(recipe, capsys):
+    line = message_of(capsys, recipe, "-s", "data.source=one", "-s", "data.folder=two")
+    assert 'data.source = "one", data.folder = "two": one folder is expected' in line
+
+
 def test_settings_and_weights_of_two_runs(recipe, capsys):
     assert main(["train", str(recipe)]) == 0
     settings = Path("run/settings.json")

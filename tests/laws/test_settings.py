@@ -163,7 +163,7 @@ def test_what_is_missing_is_named(tmp_path):
         read(tmp_path, 'out = "run"\n[task]')
 
 
-@pytest.mark.parametrize("text", ["steps", "=3", "a..b=1", "out.x=1"])
+@pytest.mark.parametrize("text", ["steps", "steps=", "=3", "a..b=1", "out.x=1"])
 def test_an_override_that_sets_nothing_is_named(tmp_path, text):
     with pytest.raises(UserError, match="override") as error:
         read(tmp_path, GOOD, text)

@@ -19,7 +19,8 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_a_command_parses(arguments):
+def test_a_command_parses(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what a user has made with them is not in the way
     cli.app.parse_args(arguments, print_error=False, exit_on_error=False)
 
 

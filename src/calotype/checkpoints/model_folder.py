@@ -65,7 +65,9 @@ def read_folder(folder: Path) -> Parts:
     """The parts of the model in a folder; raises UserError for what is missing or not supported."""
     path = folder / INDEX
     if not path.exists():
-        raise UserError(f"{folder}: not a model's folder: it holds no {INDEX}")
+        trained = folder / "model"
+        hint = f'; the model of this run is "{trained}"' if (trained / INDEX).is_file() else ""
+        raise UserError(f"{folder}: not a model's folder: it holds no {INDEX}{hint}")
     index = read_json(path)
     dropped = _require_supported(index, path)
     components = {name: read_any(name, folder / at) for name, at in network_folders(index).items()}

@@ -29,7 +29,7 @@ COMMANDS = {
 
 app = App(
     name="calotype",
-    help="Latent diffusion, whole: from a folder of pictures to a served text-to-image model.",
+    help="Latent diffusion, whole: from a folder of pictures to a trained text-to-image model.",
     version=__version__,
     default_parameter=Parameter(negative=()),
     result_action="return_value",

@@ -13,7 +13,7 @@ from calotype.errors import UserError
 from calotype.generate.request import Request
 
 
-@with_options(Request, leave_out=["prompt"])
+@with_options(Request, leave_out=["prompt"], drawn=["seed"])
 def generate(
     *prompts: str,
     given: dict[str, Any],

@@ -20,14 +20,21 @@ Command = Callable[..., Any]
 
 
 def option(path: Sequence[str]) -> str:
-    """The option of a field: ``("sampling", "guidance_scale")`` is ``--guidance-scale``."""
-    return "--" + path[-1].replace("_", "-")
+    """The option of a field: ``("sampling", "guidance_scale")`` is ``--guidance-scale``.
+
+    Numbers of items are left out; the prompt is no option but a command's argument.
+    """
+    name = [part for part in path if not part.isdigit()][-1]
+    return name if name == "prompt" else "--" + name.replace("_", "-")
 
 
-def with_options(schema: type[BaseModel], leave_out: Sequence[str]) -> Callable[[Command], Command]:
+def with_options(
+    schema: type[BaseModel], leave_out: Sequence[str], drawn: Sequence[str] = ()
+) -> Callable[[Command], Command]:
     """Give a command an option for every field of ``schema``, those of its tables included.
 
     The command receives the options that were given as ``given``, nested as the schema is.
+    drawn: fields that the command draws at random where they are not given.
     """
     paths = {
         path[-1]: (path, field) for path, field in _leaves(schema, ()) if path[-1] not in leave_out
@@ -46,7 +53,10 @@ def with_options(schema: type[BaseModel], leave_out: Sequence[str]) -> Callable[
 
         signature = inspect.signature(command, eval_str=True)
         own = [p for p in signature.parameters.values() if p.name != "given"]
-        made = [_parameter(path, field) for path, field in paths.values()]
+        made = [
+            _parameter(path, field, "random" if name in drawn else field.default)
+            for name, (path, field) in paths.items()
+        ]
         called.__signature__ = signature.replace(parameters=[*own, *made])  # pyright: ignore[reportAttributeAccessIssue]
         called.__annotations__ = {p.name: p.annotation for p in [*own, *made]}
         del called.__wrapped__  # pyright: ignore[reportAttributeAccessIssue]
@@ -75,13 +85,13 @@ def _leaves(schema: Any, path: tuple[str, ...]) -> list[tuple[tuple[str, ...], F
     return found
 
 
-def _parameter(path: tuple[str, ...], field: FieldInfo) -> inspect.Parameter:
+def _parameter(path: tuple[str, ...], field: FieldInfo, default: Any) -> inspect.Parameter:
     """A keyword that is None unless given, so that the record keeps its own defaults."""
     (kind,) = alternatives(field)
     if get_origin(kind) is Literal:
         kind = str  # the record knows other names for some, and says which there are
-    default = f"; default {field.default}" if field.default not in (None, "", ()) else ""
-    text = f"{field.description} ({allowed(field)}{default})"
+    unless_given = f"; default {default}" if default not in (None, "", ()) else ""
+    text = f"{field.description} ({allowed(field)}{unless_given})"
     annotation = Annotated[kind | None, Parameter(name=option(path), help=text)]
     return inspect.Parameter(
         path[-1], inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation

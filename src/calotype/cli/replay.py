@@ -38,8 +38,8 @@ def replay(
     picture: Path
         A file .png, .jpg or .webp.
     model: str
-        The model to make it with; needed where the picture's is not one of the packaged models, as
-        a picture has no say in which files are opened.
+        The model to make it with; needed where the picture's is not a packaged model: a path that
+        a picture names is not opened.
     """
     from calotype.cli.folder import check_writable, save
     from calotype.generate.metadata import read_metadata, require_request

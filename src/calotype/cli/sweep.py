@@ -15,7 +15,7 @@ from calotype.generate.request import MAX_SWEEP_PICTURES, OPTIONAL, Request, Swe
 ABSENT = "none"  # how a value is said that is not there
 
 
-@with_options(Request, leave_out=["prompt", "images"])
+@with_options(Request, leave_out=["prompt", "images"], drawn=["seed"])
 def sweep(
     *prompts: str,
     over: list[str],

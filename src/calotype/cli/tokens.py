@@ -23,9 +23,9 @@ def tokens(
     model: str
         The model whose tokenizer reads it.
     weighting: str
-        As of generate: none takes every sign for a word.
+        As of generate; none: (, ), [ and ] are words too.
     steps: int
-        Steps of the walk, for what changes on the way.
+        Steps of the sampler, for prompts that change from step to step.
     """
     request = from_options(
         Request, {"prompt": prompt, "weighting": weighting, "sampling": {"steps": steps}}

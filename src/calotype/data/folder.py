@@ -73,7 +73,8 @@ class FolderData(SourceSettings):
     """A folder of pictures as the source of a training."""
 
     source: Annotated[Literal["folder"], IDENTITY] = Field(
-        default="folder", description="where the pictures are from"
+        default="folder",
+        description="where the pictures are from; a path means the pictures in that folder",
     )
     folder: Annotated[Path, IDENTITY] = Field(
         description="folder of pictures, each with its caption in a .txt file of the same name"

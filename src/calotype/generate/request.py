@@ -121,8 +121,8 @@ class Request(Settings):
     negative_prompt: Prompt = Field(default="", description="what the pictures should not show")
     weighting: PromptWeighting = Field(
         default="a1111",
-        description="how (words:1.3) are weighed, as the web UI or ComfyUI does; none: every sign "
-        "is a word",
+        description="how (words:1.3) are weighed, as the web UI or ComfyUI does; none: "
+        "parentheses and brackets are words too",
     )
     clip_skip: int = Field(
         default=1,

@@ -103,7 +103,8 @@ class ScenesData(SourceSettings):
     """The built-in world as the source of a training."""
 
     source: Annotated[Literal["scenes"], IDENTITY] = Field(
-        default="scenes", description="where the pictures are from"
+        default="scenes",
+        description="where the pictures are from; a path means the pictures in that folder",
     )
     count: Annotated[int, IDENTITY] = Field(
         default=10_000, ge=1, description="how many different scenes"

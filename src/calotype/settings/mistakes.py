@@ -38,7 +38,9 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
     unknown = [
         d for d in details if d["type"] in ("extra_forbidden", "unexpected_keyword_argument")
     ]
-    detail = (unknown or details)[0]
+    # Where a text or several are allowed, one that is too long is also reported as not several.
+    too_long = [d for d in details if d["type"] == "string_too_long"]
+    detail = (unknown or too_long or details)[0]
     path, tables, field = _walk(schema, detail["loc"])
     if unknown:
         return f'unknown key "{name(path)}"{_nearest_key(schema, path, tables, name)}'
@@ -54,6 +56,9 @@ def explain_error(error: ValidationError, schema: Any, name: Naming = ".".join) 
     if kind == "value_error":  # raised by a validator of the schema
         message = str(detail.get("ctx", {}).get("error", detail["msg"]))
         return f"{name(path)} = {shown(value)}: {message}" if is_leaf(field) else message
+    if too_long:
+        most = f"at most {detail['ctx']['max_length']:,} characters"  # pyright: ignore[reportTypedDictNotRequiredAccess]
+        return f"{name(path)} = {shown(value)}: must have {most}, not {len(value):,}"
     hint = nearest(value, choices(field)) if isinstance(value, str) else ""
     words = allowed(field)
     if kind == "finite_number":

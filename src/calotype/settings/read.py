@@ -67,6 +67,8 @@ def override(data: dict[str, Any], text: str) -> None:
     *parents, last = (part.strip() for part in name.split("."))
     if not equals or not all([*parents, last]):
         raise UserError(f'override "{text}": write it as key.path=value')
+    if not value:
+        raise UserError(f'override "{text}": no value; an empty text is written {name}=""')
     table = data
     for part in parents:
         table = table.setdefault(part, {})

@@ -59,8 +59,11 @@ def train(
         set_aside(path)
     for place in (".", "checkpoints", "previews", "model"):
         clear_leftovers(settings.out / place)
-    with write_atomically(settings.out / "settings.json") as temporary:
-        temporary.write_text(settings.model_dump_json(indent=2) + "\n")
+    if checkpoint and int(checkpoint.stem) == settings.loop.samples:
+        note("the run is finished: nothing is left to train")
+    else:
+        with write_atomically(settings.out / "settings.json") as temporary:
+            temporary.write_text(settings.model_dump_json(indent=2) + "\n")
     with write_atomically(settings.out / FROZEN) as temporary:
         temporary.write_text(json.dumps(dict(task.frozen), indent=2) + "\n")
     yield from fit(task, settings, checkpoint, should_stop)

@@ -32,6 +32,11 @@ def data_from_written(data: Any) -> Any:
     if source in ("scenes", "folder") or not isinstance(source, str):
         return {**data, "source": source}
     scenes_only = ScenesData.model_fields.keys() - FolderData.model_fields.keys()
+    if "folder" in data:
+        raise UserError(
+            f'data.source = "{source}", data.folder = "{data["folder"]}": one folder is expected; '
+            'with data.folder, data.source is "folder"'
+        )
     kept = {key: value for key, value in data.items() if key not in scenes_only}
     return {**kept, "source": "folder", "folder": source}
 
