@@ -62,7 +62,7 @@ class ProgressBar:
 
 
 def show_progress(happening: Iterable[events.Event]) -> Iterator[events.Picture]:
-    """Yield the pictures among the events of a job, and show its progress."""
+    """Yield the pictures among the events of a request, and show its progress."""
     with ProgressBar() as bar:
         for event in happening:
             if isinstance(event, events.Progress):
