@@ -32,7 +32,7 @@ class Kind(Generic[Network]):
     file: the usual name of its weights' file.
     config: the class of its config, with ``from_json`` and ``to_json``.
     network: its class, built from such a config.
-    library, classes: what model_index.json calls it; the first class where its config.json names
+    package, classes: what model_index.json calls it; the first class where its config.json names
         none.
     aliases: older names of its parameters.
     """
@@ -41,7 +41,7 @@ class Kind(Generic[Network]):
     file: str
     config: Any
     network: type[Network]
-    library: str
+    package: str
     classes: tuple[str, ...]
     aliases: tuple[Alias, ...] = ()
 
@@ -57,7 +57,7 @@ UNET: Kind[UNet] = Kind(
     file=_DIFFUSERS_FILE,
     config=UNetConfig,
     network=UNet,
-    library="diffusers",
+    package="diffusers",
     classes=("UNet2DConditionModel", "UNet2DModel"),
 )
 AUTOENCODER_KL: Kind[Autoencoder] = Kind(
@@ -65,7 +65,7 @@ AUTOENCODER_KL: Kind[Autoencoder] = Kind(
     file=_DIFFUSERS_FILE,
     config=AutoencoderConfig,
     network=Autoencoder,
-    library="diffusers",
+    package="diffusers",
     classes=("AutoencoderKL",),
     aliases=AUTOENCODER,
 )
@@ -74,7 +74,7 @@ VQ_MODEL: Kind[VQAutoencoder] = Kind(
     file=_DIFFUSERS_FILE,
     config=VQConfig,
     network=VQAutoencoder,
-    library="diffusers",
+    package="diffusers",
     classes=("VQModel",),
     aliases=AUTOENCODER,
 )
@@ -83,7 +83,7 @@ PIXELS: Kind[Pixels] = Kind(
     file=_DIFFUSERS_FILE,
     config=PixelsConfig,
     network=Pixels,
-    library="calotype",
+    package="calotype",
     classes=("Pixels",),
 )
 CLIP_TEXT: Kind[CLIPTextEncoder] = Kind(
@@ -91,7 +91,7 @@ CLIP_TEXT: Kind[CLIPTextEncoder] = Kind(
     file="model.safetensors",
     config=CLIPTextConfig,
     network=CLIPTextEncoder,
-    library="transformers",
+    package="transformers",
     classes=("CLIPTextModel",),
     aliases=TEXT_ENCODER,
 )

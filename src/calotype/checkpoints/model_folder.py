@@ -115,7 +115,7 @@ def _require_supported(index: Mapping[str, Any], path: Path) -> dict[str, str]:
     if index.get("tokenizer") not in ABSENT:
         wanted[CLIP_TEXT.folder] = CLIP_TEXT.folder
     allowed = {
-        at: [[kind.library, name] for kind in kinds_in(folder) for name in kind.classes]
+        at: [[kind.package, name] for kind in kinds_in(folder) for name in kind.classes]
         for folder, at in wanted.items()
     }
     if CLIP_TEXT.folder in wanted:
@@ -174,7 +174,7 @@ def write_folder(parts: Parts, folder: Path, dtype: torch.dtype | None = None) -
 def _index(parts: Parts) -> dict[str, Any]:
     """The model_index.json of a model, without a filter of finished pictures."""
     networks = {
-        name: [component.kind.library, component.kind.published_class(component.config)]
+        name: [component.kind.package, component.kind.published_class(component.config)]
         for name, component in parts.components.items()
     }
     index: dict[str, Any] = {

@@ -152,7 +152,7 @@ def _pair(parts: list[str]) -> tuple[str, str]:
 def _refuse_unsupported(
     config: Mapping[str, Any], tokens: Iterable[str | Mapping[str, Any]], added: Iterable[str]
 ) -> None:
-    """UserError for a setting that would change the ids in a way that is not implemented."""
+    """UserError for a setting that is not supported and would change the ids."""
     for side in ("padding_side", "truncation_side"):
         if config.get(side, "right") != "right":
             raise UserError(f'{side} = "{config[side]}" is not supported, only "right"')
