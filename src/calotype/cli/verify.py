@@ -41,10 +41,13 @@ def verify(
     types = {**TYPES, "fp64": torch.float64}
     figures: dict[str, Any] = {}
     too_large: list[str] = []
+    compared = {
+        name: deviations(parts, types[name]) for name in ["fp32", *([dtype] if dtype else [])]
+    }
     print(f"{model} ({parts.family}), compared with the reference libraries")
-    for name in ["fp32", *([dtype] if dtype else [])]:
+    for name, each in compared.items():
         print(f"\n{name:<20}{'absolute':>10}{'relative':>10}{'bound':>10}{'PSNR':>12}")
-        for found in deviations(parts, types[name]):
+        for found in each:
             errors = f"{found.absolute:>10.1e}{found.relative:>10.1e}{found.bound:>10.0e}"
             print(f"{found.part:<20}{errors}{found.psnr:>9.1f} dB", flush=True)
             values = {key: value for key, value in asdict(found).items() if key != "part"}

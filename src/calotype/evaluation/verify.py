@@ -84,8 +84,9 @@ def verify(parts: Parts, dtype: torch.dtype = torch.float32) -> Iterator[Deviati
             f"verify compares with the reference libraries, and {error.name} is not installed: "
             'pip install "calotype[dev]"'
         ) from None
-    with torch.inference_mode():
-        yield from _verify(_in_type(parts, dtype), dtype)
+    if parts.text is None:
+        raise UserError("verify compares models that read text; this one has no text_encoder")
+    return _verify(parts, dtype)
 
 
 def _in_type(parts: Parts, dtype: torch.dtype) -> Parts:
@@ -153,7 +154,9 @@ class Autoencoders:
         return _deviation("the picture", found.clamp(-1, 1), wanted.clamp(-1, 1), bound)
 
 
+@torch.inference_mode()
 def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
+    parts = _in_type(parts, dtype)
     generator = torch.Generator().manual_seed(SEED)
 
     bound, sampling_bound = BOUNDS[dtype], max(BOUNDS[dtype], BOUNDS[torch.float32])
@@ -161,8 +164,8 @@ def _verify(parts: Parts, dtype: torch.dtype) -> Iterator[Deviation]:
     def draw(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
-    if parts.text is None or parts.tokenizer is None:
-        raise UserError("verify compares models that read text; this one has no text_encoder")
+    assert parts.text
+    assert parts.tokenizer
     ids, their_ids = _ids(parts.tokenizer)
     yield _deviation("tokenizer", ids.double(), their_ids.double(), 0.0)
 
